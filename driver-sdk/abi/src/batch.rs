@@ -1,0 +1,340 @@
+//! Rows on the wire.
+
+use crate::{
+    ArrayError, Cell, DriverError, Kind, ValueRef,
+    cell::{write_unchecked_text, write_value},
+};
+use abi_stable::{
+    StableAbi,
+    std_types::{RString, RVec},
+};
+use std::fmt;
+
+/// Rows as a driver writes them: `rows * columns` cells, row after row, and the heaps of text and bytes.
+///
+/// Nothing in it is trusted. The host makes a [`RowBatch`] of it, which checks.
+#[repr(C)]
+#[derive(StableAbi, Debug)]
+pub struct Batch {
+    rows: u32,
+    columns: u32,
+    cells: RVec<Cell>,
+    text: RVec<u8>,
+    bytes: RVec<u8>,
+}
+
+impl Batch {
+    /// An empty batch without buffers.
+    pub const EMPTY: Self = Self { rows: 0, columns: 0, cells: RVec::new(), text: RVec::new(), bytes: RVec::new() };
+
+    /// Empties the batch, keeping its buffers, and sets how many columns its rows have.
+    pub fn clear(&mut self, columns: usize) {
+        self.rows = 0;
+        self.columns = u32::try_from(columns).unwrap_or(u32::MAX);
+        self.cells.clear();
+        self.text.clear();
+        self.bytes.clear();
+    }
+
+    /// Appends the next value of the row that is being written.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TOO_LARGE`](crate::ErrorKind::TOO_LARGE) for a value of 4 GiB or more.
+    #[inline]
+    pub fn push(&mut self, value: ValueRef<'_>) -> Result<(), DriverError> {
+        let cell = write_value(value, &mut self.text, &mut self.bytes)?;
+        self.cells.push(cell);
+        Ok(())
+    }
+
+    /// Appends bytes as the next value, of a kind whose values are text, without looking whether they are UTF-8.
+    ///
+    /// One look at [`text`](Self::text) when the batch is full is cheaper than one a value; the host looks anyway, and
+    /// refuses the whole batch.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    #[inline]
+    pub fn push_unchecked_text(&mut self, kind: Kind, value: &[u8]) -> Result<(), DriverError> {
+        let cell = write_unchecked_text(kind, value, &mut self.text)?;
+        self.cells.push(cell);
+        Ok(())
+    }
+
+    /// Ends the row that is being written.
+    #[inline]
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+    }
+
+    /// Forgets the row that is being written.
+    pub fn abandon_row(&mut self) {
+        self.cells.truncate(self.rows as usize * self.columns as usize);
+    }
+
+    /// How many rows were ended.
+    pub fn rows(&self) -> usize {
+        self.rows as usize
+    }
+
+    /// How many columns a row has.
+    pub fn columns(&self) -> usize {
+        self.columns as usize
+    }
+
+    /// How many bytes the batch holds.
+    #[inline]
+    pub fn size(&self) -> usize {
+        self.cells.len() * Cell::SIZE + self.text.len() + self.bytes.len()
+    }
+
+    /// The heap of text, which may not be UTF-8 yet.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Gives every text that is not UTF-8 the kind [`Kind::OTHER_BYTES`], so that the rest of the batch can be read.
+    pub fn demote_invalid_text(&mut self) {
+        if std::str::from_utf8(&self.text).is_ok() {
+            return;
+        }
+        let mut text = RVec::with_capacity(self.text.len());
+        for cell in self.cells.iter_mut() {
+            let Some(value) = cell.heap_text(&self.text) else {
+                continue;
+            };
+            let kind = cell.kind();
+            let moved = match std::str::from_utf8(value) {
+                Ok(_) => write_unchecked_text(kind, value, &mut text),
+                Err(_) => write_value(ValueRef::OtherBytes(value), &mut text, &mut self.bytes),
+            };
+            // A value that was pushed once is not too large for a second time.
+            *cell = moved.unwrap_or(Cell::NULL);
+        }
+        self.text = text;
+    }
+
+    /// Checks the batch, so that it can be read.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit together: a fault of the driver.
+    pub fn check(self) -> Result<RowBatch, BatchError> {
+        if self.cells.len() as u64 != u64::from(self.rows) * u64::from(self.columns) {
+            return Err(BatchError::WrongLength);
+        }
+        let text = RString::from_utf8(self.text).map_err(|_| BatchError::NotUtf8)?;
+        Ok(RowBatch {
+            rows: self.rows as usize,
+            columns: self.columns as usize,
+            cells: self.cells,
+            text,
+            bytes: self.bytes,
+        })
+    }
+}
+
+/// Rows that can be read.
+#[derive(Debug)]
+pub struct RowBatch {
+    rows: usize,
+    columns: usize,
+    cells: RVec<Cell>,
+    text: RString,
+    bytes: RVec<u8>,
+}
+
+impl RowBatch {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many columns a row has.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The value in this row and column, both counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such row or column, or the value is not where its cell says.
+    #[inline]
+    pub fn value(&self, row: usize, column: usize) -> Result<ValueRef<'_>, BatchError> {
+        if column >= self.columns || row >= self.rows {
+            return Err(BatchError::OutsideBatch);
+        }
+        self.cells[row * self.columns + column].read(&self.text, &self.bytes)
+    }
+
+    /// The batch's buffers, for the driver to use again.
+    pub fn into_spare(self) -> Batch {
+        let mut spare =
+            Batch { rows: 0, columns: 0, cells: self.cells, text: self.text.into_bytes(), bytes: self.bytes };
+        spare.clear(0);
+        spare
+    }
+}
+
+/// A batch, parameter or array that is not what it should be: a fault of the side that wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchError {
+    /// The number of cells or the length of a value is not what it should be.
+    WrongLength,
+    /// A cell points outside its heap, or into the middle of a character.
+    OutsideHeap,
+    /// A row or column that the batch does not have.
+    OutsideBatch,
+    /// The heap of text is not UTF-8.
+    NotUtf8,
+    /// A kind of a later version.
+    UnknownKind(Kind),
+    /// An array that cannot be read.
+    Array(ArrayError),
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongLength => f.write_str("a value or batch from the driver has the wrong length"),
+            Self::OutsideHeap => f.write_str("a value from the driver points outside its batch"),
+            Self::OutsideBatch => f.write_str("there is no such row or column in the batch"),
+            Self::NotUtf8 => f.write_str("the driver sent text that is not UTF-8"),
+            Self::UnknownKind(kind) => write!(f, "the driver sent a value of a kind that is not known here: {kind:?}"),
+            Self::Array(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BatchError {}
+
+impl Cell {
+    /// The cell's bytes in the heap of text, when it is of a kind that has some there.
+    fn heap_text<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let (offset, len) = self.text_place()?;
+        text.get(offset..offset.checked_add(len)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Array, Dimension, Timestamp};
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_kind_reads_back() {
+        let array = Array::encode(
+            &[Dimension { len: 2, lower_bound: 1 }],
+            [ValueRef::Text("grüße"), ValueRef::Null].into_iter(),
+        )
+        .unwrap();
+        let values = [
+            ValueRef::Null,
+            ValueRef::Bool(true),
+            ValueRef::I16(-7),
+            ValueRef::I32(i32::MIN),
+            ValueRef::I64(i64::MAX),
+            ValueRef::F32(-0.5),
+            ValueRef::F64(f64::INFINITY),
+            ValueRef::Decimal("-12.30"),
+            ValueRef::Text("grüße"),
+            ValueRef::Bytes(&[0, 255]),
+            ValueRef::Date(-1),
+            ValueRef::Time(86_400_000_000_000),
+            ValueRef::Timestamp(Timestamp { seconds: -1, nanoseconds: 999_999_999 }),
+            ValueRef::TimestampTz(Timestamp { seconds: i64::MAX, nanoseconds: 0 }),
+            ValueRef::Interval { months: -1, days: 2, microseconds: -3 },
+            ValueRef::Uuid([9; 16]),
+            ValueRef::Json("{}"),
+            ValueRef::Array(Array::parse(&array).unwrap()),
+            ValueRef::OtherText("(1,2)"),
+            ValueRef::OtherBytes(&[1]),
+        ];
+        let mut batch = Batch::EMPTY;
+        batch.clear(values.len());
+        for _ in 0..2 {
+            values.iter().for_each(|value| batch.push(*value).unwrap());
+            batch.end_row();
+        }
+        let rows = batch.check().unwrap();
+        for row in 0..2 {
+            for (column, value) in values.iter().enumerate() {
+                assert_eq!(rows.value(row, column).unwrap(), *value);
+            }
+        }
+        assert_eq!(rows.value(2, 0), Err(BatchError::OutsideBatch));
+        assert_eq!(rows.value(0, values.len()), Err(BatchError::OutsideBatch));
+    }
+
+    #[test]
+    fn invalid_text_is_demoted_and_its_neighbours_stay() {
+        let mut batch = Batch::EMPTY;
+        batch.clear(3);
+        batch.push(ValueRef::Text("before")).unwrap();
+        batch.push_unchecked_text(Kind::TEXT, b"\xff\xfe").unwrap();
+        batch.push(ValueRef::Json("[]")).unwrap();
+        batch.end_row();
+        batch.demote_invalid_text();
+        let rows = batch.check().unwrap();
+        assert_eq!(rows.value(0, 0), Ok(ValueRef::Text("before")));
+        assert_eq!(rows.value(0, 1), Ok(ValueRef::OtherBytes(b"\xff\xfe")));
+        assert_eq!(rows.value(0, 2), Ok(ValueRef::Json("[]")));
+    }
+
+    #[test]
+    fn a_row_without_its_end_is_refused_or_abandoned() {
+        let half = || {
+            let mut batch = Batch::EMPTY;
+            batch.clear(2);
+            batch.push(ValueRef::I32(1)).unwrap();
+            batch
+        };
+        assert_eq!(half().check().unwrap_err(), BatchError::WrongLength);
+        let mut batch = half();
+        batch.abandon_row();
+        assert_eq!(batch.check().unwrap().rows(), 0);
+    }
+
+    proptest! {
+        /// Whatever a driver sends, reading it ends in a value or an error.
+        #[test]
+        fn any_cells_over_any_heaps_are_read_or_refused(
+            cells in proptest::collection::vec(any::<[u8; 16]>(), 0..20),
+            text in ".{0,40}",
+            bytes in proptest::collection::vec(any::<u8>(), 0..80),
+            small in any::<bool>(),
+        ) {
+            let cells: RVec<Cell> = cells
+                .into_iter()
+                .map(|mut cell| {
+                    if small {
+                        cell[0] %= 21;
+                        cell[5..8].fill(0);
+                        cell[9..].fill(0);
+                    }
+                    Cell::from_le_bytes(&cell)
+                })
+                .collect();
+            let count = cells.len();
+            let batch = Batch {
+                rows: 1,
+                columns: count as u32,
+                cells,
+                text: text.into_bytes().into(),
+                bytes: bytes.into(),
+            };
+            let rows = batch.check().unwrap();
+            for column in 0..count {
+                if let Ok(ValueRef::Array(array)) = rows.value(0, column) {
+                    for index in 0..array.len() {
+                        let _ = array.get(index);
+                    }
+                }
+            }
+        }
+    }
+}

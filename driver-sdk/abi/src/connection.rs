@@ -1,0 +1,93 @@
+//! One session with a database.
+
+use crate::{Reply, StatementObject, TransactionOptions};
+use abi_stable::{StableAbi, std_types::RStr};
+
+/// The state of a connection, as bits.
+#[repr(transparent)]
+#[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionStatus(pub u32);
+
+impl ConnectionStatus {
+    /// Ready, no transaction open.
+    pub const READY: Self = Self(0);
+    /// It cannot be used again; nothing but `drop` makes sense.
+    pub const BROKEN: Self = Self(1);
+    /// A transaction is open.
+    pub const IN_TRANSACTION: Self = Self(2);
+    /// A transaction is open and has failed: only a rollback helps.
+    pub const FAILED_TRANSACTION: Self = Self(4);
+
+    /// Whether all of these bits are set.
+    pub fn contains(self, bits: Self) -> bool {
+        self.0 & bits.0 == bits.0
+    }
+
+    /// The bits of both.
+    pub fn with(self, bits: Self) -> Self {
+        Self(self.0 | bits.0)
+    }
+}
+
+/// The slots of a connection. Calls never overlap; see the crate's rules.
+///
+/// Transactions are slots and not SQL because the statements for them differ between databases. Savepoints are told
+/// apart by their depth: 1 is the outermost.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = ConnectionVtableRef, prefix_fields = ConnectionVtablePrefix)))]
+pub struct ConnectionVtable {
+    /// Prepares one statement. `sql` is borrowed for the call.
+    ///
+    /// Placeholders are `$1`, `$2`, … on every driver; the database's own form works too. Positions in errors are
+    /// those of `sql`. The host owns the statement and may keep it for the connection's life.
+    pub prepare: unsafe extern "C" fn(connection: *mut (), sql: RStr<'_>) -> Reply<StatementObject>,
+
+    /// Begins a transaction. After an error none is open.
+    pub begin: unsafe extern "C" fn(connection: *mut (), options: TransactionOptions) -> Reply<()>,
+
+    /// Commits. After an error the transaction may be open still; `status` tells.
+    pub commit: unsafe extern "C" fn(connection: *mut ()) -> Reply<()>,
+
+    /// Rolls the transaction back.
+    pub rollback: unsafe extern "C" fn(connection: *mut ()) -> Reply<()>,
+
+    /// Sets the savepoint of this depth, inside a transaction.
+    pub savepoint: unsafe extern "C" fn(connection: *mut (), depth: u32) -> Reply<()>,
+
+    /// Keeps what was done since the savepoint and forgets it.
+    pub release: unsafe extern "C" fn(connection: *mut (), depth: u32) -> Reply<()>,
+
+    /// Undoes what was done since the savepoint and forgets it.
+    pub rollback_to: unsafe extern "C" fn(connection: *mut (), depth: u32) -> Reply<()>,
+
+    /// Makes the connection as good as new: stops what was abandoned and waits for its end, closes an open result, rolls
+    /// back an open transaction, restores the session's state. After an error, or when it takes too long for the host,
+    /// the connection is dropped.
+    pub reset: unsafe extern "C" fn(connection: *mut ()) -> Reply<()>,
+
+    /// Asks the database for a sign of life.
+    pub ping: unsafe extern "C" fn(connection: *mut ()) -> Reply<()>,
+
+    /// The state as the driver knows it, without asking the database. Cheap: called at each return to the pool. May be
+    /// called at any time when no other call is under way.
+    pub status: unsafe extern "C" fn(connection: *mut ()) -> ConnectionStatus,
+
+    /// Ends the session in an orderly way. Only `drop` may follow, also after an error.
+    pub close: unsafe extern "C" fn(connection: *mut ()) -> Reply<()>,
+
+    /// Frees the connection. Called once, from any thread, when no other call is under way; work that was abandoned may
+    /// still be running. Must not block: what takes long is handed to the host's blocking pool.
+    #[sabi(last_prefix_field)]
+    pub drop: unsafe extern "C" fn(connection: *mut ()),
+}
+
+/// A connection and its slots; dropping it calls `drop`.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct ConnectionObject {
+    data: *mut (),
+    vtable: ConnectionVtableRef,
+}
+
+object!(ConnectionObject, ConnectionVtableRef, "a connection", Send);

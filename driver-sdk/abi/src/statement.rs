@@ -1,0 +1,100 @@
+//! A prepared statement.
+
+use crate::{Batch, Column, ColumnSet, Kind, Nullability, Params, Reply, RowsObject};
+use abi_stable::{
+    StableAbi,
+    std_types::{RArc, ROption, RString, RVec},
+};
+
+/// How a statement is to be run.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug)]
+pub struct QueryOptions {
+    /// The most rows that the caller will read; 0 means all. The driver may end the statement there: the reply is then
+    /// finished.
+    pub max_rows: u64,
+    /// About how many bytes of rows a batch holds. At least one row is always taken.
+    pub batch_bytes: u32,
+}
+
+/// The answer to a query: its first rows, and what is needed for the others.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct QueryReply {
+    /// The columns; shared with the statement, so that the same pointer means the same columns.
+    pub columns: RArc<ColumnSet>,
+    /// The first rows.
+    pub batch: Batch,
+    /// The rows that the statement has changed, when it has ended.
+    pub affected: u64,
+    /// The key of the row that was inserted last, where the database counts them.
+    pub last_insert_id: ROption<i64>,
+    /// The open result, when there may be more rows. The statement outlives it.
+    pub rows: ROption<RowsObject>,
+}
+
+/// One parameter of a statement.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Parameter {
+    /// Its name without the leading sign; empty for a numbered one.
+    pub name: RString,
+    /// The database's name of its type; empty where it is not known.
+    pub type_name: RString,
+    /// The database's number of the type; 0 where there is none.
+    pub type_code: u32,
+    /// The kind that fits it best; [`Kind::NULL`] where nothing is known.
+    pub kind: Kind,
+    /// Whether it can be NULL.
+    pub nullability: Nullability,
+}
+
+/// What is known of a statement before it is run.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug)]
+pub struct Description {
+    /// The parameters in the order in which they are bound.
+    pub parameters: RVec<Parameter>,
+    /// The columns of its result; none for a statement without one.
+    pub columns: RVec<Column>,
+    /// Whether the statement only reads.
+    pub is_read_only: bool,
+}
+
+/// The slots of a statement. Those that use the connection take its data pointer: whoever calls has exclusive access to
+/// both.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = StatementVtableRef, prefix_fields = StatementVtablePrefix)))]
+pub struct StatementVtable {
+    /// Runs the statement and answers with its first rows.
+    ///
+    /// `parameters` is borrowed for the call. `spare` is a batch that the host is done with: its buffers may be used
+    /// again. One result of a connection is open at a time: the host has ended the one before. After an error the
+    /// statement can be run again.
+    pub query: unsafe extern "C" fn(
+        statement: *mut (),
+        connection: *mut (),
+        parameters: Params<'_>,
+        options: QueryOptions,
+        spare: Batch,
+    ) -> Reply<QueryReply>,
+
+    /// Tells parameters and columns without running the statement.
+    pub describe: unsafe extern "C" fn(statement: *mut (), connection: *mut ()) -> Reply<Description>,
+
+    /// Frees the statement. Called once, from any thread, when no call on the connection is under way; the connection
+    /// may be gone already, and unfinished work that was dropped may still be using it. Must not block.
+    #[sabi(last_prefix_field)]
+    pub drop: unsafe extern "C" fn(statement: *mut ()),
+}
+
+/// A statement and its slots; dropping it calls `drop`.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct StatementObject {
+    data: *mut (),
+    vtable: StatementVtableRef,
+}
+
+object!(StatementObject, StatementVtableRef, "a statement", Send);

@@ -1,0 +1,215 @@
+//! A connection, and the slots that it fills.
+
+use crate::{
+    Batch, ColumnSet, ConnectionStatus, Description, NextBatch, Params, QueryOptions, Reply, TransactionOptions, guard,
+    statement,
+};
+use montrs_driver_abi::{
+    ConnectionObject, ConnectionVtable, ConnectionVtableRef, Reply as AbiReply, StatementObject,
+    abi_stable::{
+        prefix_type::WithMetadata,
+        staticref,
+        std_types::{RArc, RStr},
+    },
+};
+
+/// One session with a database.
+///
+/// The host never has two operations of one connection under way: `&mut self` says so, and it holds for the future
+/// of a reply too. When the host drops such a future before its end, it calls [`reset`](Self::reset) before anything
+/// else.
+pub trait Connection: Send + 'static {
+    /// A prepared statement. It is dropped without the connection at hand, at any time, perhaps after the connection.
+    type Statement: Send + 'static;
+
+    /// An open result; dropped like a statement.
+    type Rows: Send + 'static;
+
+    /// Prepares one statement. Its placeholders are `$1`, `$2`, … or the database's own.
+    ///
+    /// # Errors
+    ///
+    /// [`EMPTY_STATEMENT`](crate::ErrorKind::EMPTY_STATEMENT) and
+    /// [`MULTIPLE_STATEMENTS`](crate::ErrorKind::MULTIPLE_STATEMENTS) are the driver's to detect.
+    fn prepare(&mut self, sql: &str) -> Reply<'_, Self::Statement>;
+
+    /// Tells parameters and columns without running the statement.
+    fn describe<'a>(&'a mut self, statement: &'a mut Self::Statement) -> Reply<'a, Description> {
+        let _ = statement;
+        Reply::unsupported("the description of statements")
+    }
+
+    /// Runs the statement and answers with its first rows.
+    ///
+    /// Rows are written to `batch` until it holds about [`QueryOptions::batch_bytes`]; what is left is fetched with
+    /// [`next`](Self::next). Begin with [`Batch::clear`].
+    fn query<'a>(
+        &'a mut self,
+        statement: &'a mut Self::Statement,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        batch: Batch,
+    ) -> Reply<'a, Fetched<Self::Rows>>;
+
+    /// The next rows of an open result.
+    fn next<'a>(&'a mut self, rows: &'a mut Self::Rows, batch: Batch) -> Reply<'a, NextBatch>;
+
+    /// Ends an open result early, so that the next statement can run.
+    fn close_rows<'a>(&'a mut self, rows: &'a mut Self::Rows) -> Reply<'a, ()> {
+        let _ = rows;
+        self.reset()
+    }
+
+    /// Begins a transaction.
+    fn begin(&mut self, options: TransactionOptions) -> Reply<'_, ()> {
+        let _ = options;
+        Reply::unsupported("transactions")
+    }
+
+    /// Commits the transaction.
+    fn commit(&mut self) -> Reply<'_, ()> {
+        Reply::unsupported("transactions")
+    }
+
+    /// Rolls the transaction back.
+    fn rollback(&mut self) -> Reply<'_, ()> {
+        Reply::unsupported("transactions")
+    }
+
+    /// Sets the savepoint of this depth; 1 is the outermost.
+    fn savepoint(&mut self, depth: u32) -> Reply<'_, ()> {
+        let _ = depth;
+        Reply::unsupported("savepoints")
+    }
+
+    /// Keeps what was done since the savepoint and forgets it.
+    fn release(&mut self, depth: u32) -> Reply<'_, ()> {
+        let _ = depth;
+        Reply::unsupported("savepoints")
+    }
+
+    /// Undoes what was done since the savepoint and forgets it.
+    fn rollback_to(&mut self, depth: u32) -> Reply<'_, ()> {
+        let _ = depth;
+        Reply::unsupported("savepoints")
+    }
+
+    /// Makes the connection as good as new: stops what was abandoned and waits for its end, closes an open result,
+    /// rolls back an open transaction, restores the session's state.
+    fn reset(&mut self) -> Reply<'_, ()>;
+
+    /// Asks the database for a sign of life.
+    fn ping(&mut self) -> Reply<'_, ()> {
+        Reply::ready(Ok(()))
+    }
+
+    /// The state as the driver knows it, without asking the database.
+    fn status(&mut self) -> ConnectionStatus;
+
+    /// Ends the session in an orderly way; the connection is dropped after it.
+    fn close(&mut self) -> Reply<'_, ()> {
+        Reply::ready(Ok(()))
+    }
+}
+
+/// The answer to a query.
+pub struct Fetched<R> {
+    /// The columns; keep them with the statement and clone the pointer.
+    pub columns: RArc<ColumnSet>,
+    /// The first rows.
+    pub batch: Batch,
+    /// The rows that were changed, when the statement has ended.
+    pub affected: u64,
+    /// The key of the row that was inserted last, where the database counts them.
+    pub last_insert_id: Option<i64>,
+    /// The open result, when there may be more rows.
+    pub rows: Option<R>,
+}
+
+impl<R> Fetched<R> {
+    /// A result that is complete.
+    pub fn finished(columns: RArc<ColumnSet>, batch: Batch, affected: u64) -> Self {
+        Self { columns, batch, affected, last_insert_id: None, rows: None }
+    }
+}
+
+struct Slots<C>(std::marker::PhantomData<C>);
+
+impl<C: Connection> Slots<C> {
+    staticref!(const TABLE: WithMetadata<ConnectionVtable> = WithMetadata::new(ConnectionVtable {
+        prepare: prepare::<C>,
+        begin: begin::<C>,
+        commit: commit::<C>,
+        rollback: rollback::<C>,
+        savepoint: savepoint::<C>,
+        release: release::<C>,
+        rollback_to: rollback_to::<C>,
+        reset: reset::<C>,
+        ping: ping::<C>,
+        status: status::<C>,
+        close: close::<C>,
+        drop: drop_connection::<C>,
+    }));
+
+    const VTABLE: ConnectionVtableRef = ConnectionVtableRef(Self::TABLE.as_prefix());
+}
+
+pub(crate) fn object<C: Connection>(connection: C) -> ConnectionObject {
+    let data = Box::into_raw(Box::new(connection)).cast();
+    // SAFETY: the slots cast `data` back to the `C` that it points to, and `C` is `Send`; calls do not overlap.
+    unsafe { ConnectionObject::new(data, Slots::<C>::VTABLE) }
+}
+
+/// # Safety
+///
+/// `connection` must come from [`object`] with the same `C`. By the ABI's rules the host has exclusive access for the
+/// call and for the life of the future that comes of it, and the connection outlives both.
+pub(crate) unsafe fn exclusive<C: Connection>(connection: *mut ()) -> &'static mut C {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *connection.cast() }
+}
+
+/// Slots that call a method of the connection and answer with its result as it is.
+macro_rules! slots {
+    ($($name:ident($($argument:ident: $type:ty),*);)*) => {
+        $(
+            unsafe extern "C" fn $name<C: Connection>(connection: *mut (), $($argument: $type),*) -> AbiReply<()> {
+                guard::slot(|()| (), || {
+                    // SAFETY: this table belongs to connections of type `C`.
+                    unsafe { exclusive::<C>(connection) }.$name($($argument),*)
+                })
+            }
+        )*
+    };
+}
+
+slots! {
+    begin(options: TransactionOptions);
+    commit();
+    rollback();
+    savepoint(depth: u32);
+    release(depth: u32);
+    rollback_to(depth: u32);
+    reset();
+    ping();
+    close();
+}
+
+unsafe extern "C" fn prepare<C: Connection>(connection: *mut (), sql: RStr<'_>) -> AbiReply<StatementObject> {
+    guard::slot(statement::object::<C>, || {
+        // SAFETY: this table belongs to connections of type `C`.
+        unsafe { exclusive::<C>(connection) }.prepare(sql.as_str())
+    })
+}
+
+unsafe extern "C" fn status<C: Connection>(connection: *mut ()) -> ConnectionStatus {
+    // SAFETY: this table belongs to connections of type `C`.
+    let connection = unsafe { exclusive::<C>(connection) };
+    guard::catch(|| connection.status()).unwrap_or(ConnectionStatus::BROKEN)
+}
+
+unsafe extern "C" fn drop_connection<C>(connection: *mut ()) {
+    // SAFETY: `object` made `connection` of a `Box<C>`, and this slot is called once.
+    let connection: Box<C> = unsafe { Box::from_raw(connection.cast()) };
+    guard::catch_quietly(|| drop(connection));
+}

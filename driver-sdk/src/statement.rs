@@ -1,0 +1,74 @@
+//! The slots of a statement.
+
+use crate::{Batch, Connection, Description, Fetched, Params, QueryOptions, connection::exclusive, guard, rows};
+use montrs_driver_abi::{
+    QueryReply, Reply as AbiReply, StatementObject, StatementVtable, StatementVtableRef,
+    abi_stable::{prefix_type::WithMetadata, staticref},
+};
+
+struct Slots<C>(std::marker::PhantomData<C>);
+
+impl<C: Connection> Slots<C> {
+    staticref!(const TABLE: WithMetadata<StatementVtable> = WithMetadata::new(StatementVtable {
+        query: query::<C>,
+        describe: describe::<C>,
+        drop: drop_statement::<C>,
+    }));
+
+    const VTABLE: StatementVtableRef = StatementVtableRef(Self::TABLE.as_prefix());
+}
+
+pub(crate) fn object<C: Connection>(statement: C::Statement) -> StatementObject {
+    let data = Box::into_raw(Box::new(statement)).cast();
+    // SAFETY: the slots cast `data` back to the statement that it points to, which is `Send`; calls do not overlap.
+    unsafe { StatementObject::new(data, Slots::<C>::VTABLE) }
+}
+
+/// # Safety
+///
+/// As for [`exclusive`]: the host has exclusive access to the connection and with it to its statements.
+unsafe fn statement<C: Connection>(statement: *mut ()) -> &'static mut C::Statement {
+    // SAFETY: `object` made `statement` of a `C::Statement`; the rest is the caller's promise.
+    unsafe { &mut *statement.cast() }
+}
+
+unsafe extern "C" fn query<C: Connection>(
+    data: *mut (),
+    connection: *mut (),
+    parameters: Params<'_>,
+    options: QueryOptions,
+    spare: Batch,
+) -> AbiReply<QueryReply> {
+    guard::slot(query_reply::<C>, || {
+        // SAFETY: this table belongs to connections of type `C` and their statements.
+        let (connection, statement) = unsafe { (exclusive::<C>(connection), statement::<C>(data)) };
+        connection.query(statement, parameters, options, spare)
+    })
+}
+
+fn query_reply<C: Connection>(fetched: Fetched<C::Rows>) -> QueryReply {
+    QueryReply {
+        columns: fetched.columns,
+        batch: fetched.batch,
+        affected: fetched.affected,
+        last_insert_id: fetched.last_insert_id.into(),
+        rows: fetched.rows.map(rows::object::<C>).into(),
+    }
+}
+
+unsafe extern "C" fn describe<C: Connection>(data: *mut (), connection: *mut ()) -> AbiReply<Description> {
+    guard::slot(
+        |description| description,
+        || {
+            // SAFETY: this table belongs to connections of type `C` and their statements.
+            let (connection, statement) = unsafe { (exclusive::<C>(connection), statement::<C>(data)) };
+            connection.describe(statement)
+        },
+    )
+}
+
+unsafe extern "C" fn drop_statement<C: Connection>(statement: *mut ()) {
+    // SAFETY: `object` made `statement` of a box, and this slot is called once.
+    let statement: Box<C::Statement> = unsafe { Box::from_raw(statement.cast()) };
+    guard::catch_quietly(|| drop(statement));
+}
