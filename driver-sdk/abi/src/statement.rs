@@ -29,7 +29,7 @@ pub struct QueryReply {
     pub affected: u64,
     /// The key of the row that was inserted last, where the database counts them.
     pub last_insert_id: ROption<i64>,
-    /// The open result, when there may be more rows. The statement outlives it.
+    /// The open result, when there may be more rows. It does not borrow from the statement, which may be dropped first.
     pub rows: ROption<RowsObject>,
 }
 

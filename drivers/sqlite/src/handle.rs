@@ -1,0 +1,321 @@
+//! A connection handle: the only file that holds a `sqlite3*`.
+
+use crate::statement::Statement;
+use libsqlite3_sys as ffi;
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_void},
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr::{self, NonNull},
+    sync::{Arc, Once},
+};
+
+/// An open SQLite connection.
+///
+/// It is opened without a mutex, so it and its statements must stay on one thread at a time. Neither is `Send`: whoever
+/// owns all of them says so (see [`Session`](crate::session::Session)).
+pub(crate) struct Handle {
+    db: NonNull<ffi::sqlite3>,
+    /// What the handlers point to.
+    watch: Option<Arc<dyn Watch>>,
+}
+
+/// What SQLite asks while it works.
+///
+/// This is where the way of executing comes in: on a blocking thread the answers come after a short sleep, on a
+/// coroutine after a suspension.
+pub(crate) trait Watch: Send + Sync + 'static {
+    /// Whether the statement that runs shall go on. Asked every [`STEPS_BETWEEN_QUESTIONS`] steps.
+    fn keep_running(&self) -> bool;
+
+    /// Whether to try again for a lock that another connection holds, after having waited for a while. `attempt` counts
+    /// from 0 for each lock.
+    fn keep_waiting(&self, attempt: u32) -> bool;
+}
+
+/// How many steps of SQLite's virtual machine lie between two questions whether to go on; about 20 µs.
+const STEPS_BETWEEN_QUESTIONS: c_int = 1000;
+
+/// What SQLite said of a call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The extended result code.
+    pub(crate) code: c_int,
+    /// One line.
+    pub(crate) message: String,
+    /// Where in the SQL text, in bytes.
+    pub(crate) offset: Option<usize>,
+    /// The operating system's error number, 0 where there is none.
+    pub(crate) system_error: i32,
+}
+
+/// A boolean setting of a connection that has no SQL form or should not depend on one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Switch {
+    /// Refuses what could damage the file: writing the schema or a shadow table, `journal_mode=OFF`.
+    Defensive,
+    /// Takes an unknown name in double quotes for a string, in queries.
+    DoubleQuotedStringsInQueries,
+    /// The same in definitions.
+    DoubleQuotedStringsInDefinitions,
+    /// Lets views and triggers of the file call any function.
+    TrustedSchema,
+    /// Enforces foreign keys.
+    ForeignKeys,
+}
+
+impl Handle {
+    /// Opens a database with these `SQLITE_OPEN_` flags, without a mutex and without a shared cache.
+    pub(crate) fn open(name: &CStr, flags: c_int) -> Result<Self, Failure> {
+        configure_library();
+        let flags = flags | ffi::SQLITE_OPEN_NOMUTEX | ffi::SQLITE_OPEN_PRIVATECACHE | ffi::SQLITE_OPEN_EXRESCODE;
+        let mut db = ptr::null_mut();
+        // SAFETY: `name` is a C string, `db` is valid for a write, and no VFS is named.
+        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &mut db, flags, ptr::null()) };
+        let Some(db) = NonNull::new(db) else {
+            return Err(Failure::without_handle(code));
+        };
+        // Also a failed opening leaves a handle that knows why and wants to be closed.
+        let handle = Self { db, watch: None };
+        if code == ffi::SQLITE_OK { Ok(handle) } else { Err(handle.failure(code)) }
+    }
+
+    /// Asks `watch` from now on; also after SQL such as `PRAGMA busy_timeout` has put something else in its place.
+    pub(crate) fn set_watch<W: Watch>(&mut self, watch: Arc<W>) {
+        let context = Arc::as_ptr(&watch).cast_mut().cast::<c_void>();
+        // SAFETY: `context` is a `W`, kept alive in `self.watch` until the handlers are replaced or removed.
+        unsafe {
+            ffi::sqlite3_progress_handler(
+                self.db.as_ptr(),
+                STEPS_BETWEEN_QUESTIONS,
+                Some(ask_to_run::<W>),
+                context,
+            );
+        }
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), Some(ask_to_wait::<W>), context) };
+        self.watch = Some(watch);
+    }
+
+    /// Turns a switch on or off.
+    pub(crate) fn set_switch(&self, switch: Switch, on: bool) -> Result<(), Failure> {
+        let switch = match switch {
+            Switch::Defensive => ffi::SQLITE_DBCONFIG_DEFENSIVE,
+            Switch::DoubleQuotedStringsInQueries => ffi::SQLITE_DBCONFIG_DQS_DML,
+            Switch::DoubleQuotedStringsInDefinitions => ffi::SQLITE_DBCONFIG_DQS_DDL,
+            Switch::TrustedSchema => ffi::SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+            Switch::ForeignKeys => ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
+        };
+        // SAFETY: these switches take an int and a pointer to an int, which may be null.
+        let code =
+            unsafe { ffi::sqlite3_db_config(self.db.as_ptr(), switch, c_int::from(on), ptr::null_mut::<c_int>()) };
+        self.check(code)
+    }
+
+    /// Refuses extensions, from SQL and from C.
+    pub(crate) fn forbid_extensions(&self) -> Result<(), Failure> {
+        // SAFETY: the handle is open.
+        let code = unsafe { ffi::sqlite3_enable_load_extension(self.db.as_ptr(), 0) };
+        self.check(code)
+    }
+
+    /// The limit with this `SQLITE_LIMIT_` number.
+    pub(crate) fn limit(&self, limit: c_int) -> usize {
+        // SAFETY: the handle is open; a negative value only asks.
+        let value = unsafe { ffi::sqlite3_limit(self.db.as_ptr(), limit, -1) };
+        usize::try_from(value).unwrap_or(0)
+    }
+
+    /// Lowers a limit.
+    pub(crate) fn set_limit(&self, limit: c_int, value: u16) {
+        // SAFETY: the handle is open.
+        unsafe { ffi::sqlite3_limit(self.db.as_ptr(), limit, value.into()) };
+    }
+
+    /// Prepares the first statement of a text; `None` where there is only white space and comments. Also tells where
+    /// the statement ends.
+    ///
+    /// The text must not contain NUL: SQLite reads up to it.
+    pub(crate) fn prepare(&self, sql: &str) -> Result<(Option<Statement>, usize), Failure> {
+        let Ok(len) = c_int::try_from(sql.len()) else {
+            return Err(Failure::of(ffi::SQLITE_TOOBIG, "the statement is too long"));
+        };
+        let (mut statement, mut tail) = (ptr::null_mut(), ptr::null());
+        // SAFETY: the text is valid for reads of `len` bytes, and the other pointers for a write.
+        let code = unsafe {
+            ffi::sqlite3_prepare_v3(
+                self.db.as_ptr(),
+                sql.as_ptr().cast::<c_char>(),
+                len,
+                ffi::SQLITE_PREPARE_PERSISTENT,
+                &mut statement,
+                &mut tail,
+            )
+        };
+        // Taken first, so that whatever SQLite gave is freed.
+        let statement = NonNull::new(statement).map(Statement::new);
+        self.check(code)?;
+        let end = (tail as usize).wrapping_sub(sql.as_ptr() as usize).min(sql.len());
+        Ok((statement, end))
+    }
+
+    /// Runs one statement that has no parameters, and drops its rows.
+    pub(crate) fn execute(&self, sql: &str) -> Result<(), Failure> {
+        self.first_text(sql).map(drop)
+    }
+
+    /// Runs one statement that has no parameters, and gives the first value of its first row as text.
+    pub(crate) fn first_text(&self, sql: &str) -> Result<Option<String>, Failure> {
+        let Some(mut statement) = self.prepare(sql)?.0 else {
+            return Ok(None);
+        };
+        let mut first = None;
+        while statement.step().map_err(|code| self.failure(code))? {
+            if first.is_none() {
+                first = statement.text(0);
+            }
+        }
+        Ok(first)
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        // SAFETY: the handle is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.db.as_ptr()) != 0 }
+    }
+
+    /// Whether the main database can only be read.
+    pub(crate) fn is_read_only(&self) -> bool {
+        // SAFETY: the handle is open, and the name is a C string.
+        unsafe { ffi::sqlite3_db_readonly(self.db.as_ptr(), c"main".as_ptr()) == 1 }
+    }
+
+    /// The rows that the last INSERT, UPDATE or DELETE has changed by itself.
+    pub(crate) fn changes(&self) -> u64 {
+        // SAFETY: the handle is open.
+        u64::try_from(unsafe { ffi::sqlite3_changes64(self.db.as_ptr()) }).unwrap_or(0)
+    }
+
+    /// All rows that this connection has changed since it was opened, also by triggers.
+    pub(crate) fn total_changes(&self) -> i64 {
+        // SAFETY: the handle is open.
+        unsafe { ffi::sqlite3_total_changes64(self.db.as_ptr()) }
+    }
+
+    /// The key of the row that this connection inserted last.
+    pub(crate) fn last_insert_id(&self) -> i64 {
+        // SAFETY: the handle is open.
+        unsafe { ffi::sqlite3_last_insert_rowid(self.db.as_ptr()) }
+    }
+
+    /// Whether a table's column is declared so that it cannot be NULL; `None` where there is no such table.
+    pub(crate) fn is_not_null(&self, schema: &str, table: &str, column: &str) -> Option<bool> {
+        let (schema, table, column) =
+            (CString::new(schema).ok()?, CString::new(table).ok()?, CString::new(column).ok()?);
+        let (mut not_null, mut primary_key, mut autoincrement) = (0, 0, 0);
+        // SAFETY: the names are C strings, and each pointer is null or valid for a write.
+        let code = unsafe {
+            ffi::sqlite3_table_column_metadata(
+                self.db.as_ptr(),
+                schema.as_ptr(),
+                table.as_ptr(),
+                column.as_ptr(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                &mut not_null,
+                &mut primary_key,
+                &mut autoincrement,
+            )
+        };
+        (code == ffi::SQLITE_OK).then_some(not_null != 0 || autoincrement != 0)
+    }
+
+    /// What SQLite says of the call that has just failed with this code.
+    pub(crate) fn failure(&self, code: c_int) -> Failure {
+        // SAFETY: the handle is open; the text is valid until the next call on it.
+        let message = unsafe { text(ffi::sqlite3_errmsg(self.db.as_ptr())) };
+        // SAFETY: the handle is open.
+        let offset = unsafe { ffi::sqlite3_error_offset(self.db.as_ptr()) };
+        // SAFETY: the handle is open.
+        let system_error = unsafe { ffi::sqlite3_system_errno(self.db.as_ptr()) };
+        Failure {
+            code,
+            message: message.unwrap_or_else(|| result_text(code)),
+            offset: usize::try_from(offset).ok(),
+            system_error,
+        }
+    }
+
+    fn check(&self, code: c_int) -> Result<(), Failure> {
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.failure(code)) }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open; without a handler the context is not used again, also not by a statement that
+        // lives longer.
+        unsafe { ffi::sqlite3_progress_handler(self.db.as_ptr(), 0, None, ptr::null_mut()) };
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), None, ptr::null_mut()) };
+        // SAFETY: this is the only close. Statements that are left keep what they need until they are finalized.
+        unsafe { ffi::sqlite3_close_v2(self.db.as_ptr()) };
+    }
+}
+
+impl Failure {
+    /// A failure that SQLite was not asked about.
+    pub(crate) fn of(code: c_int, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), offset: None, system_error: 0 }
+    }
+
+    fn without_handle(code: c_int) -> Self {
+        Self::of(code, result_text(code))
+    }
+}
+
+/// Settings of this copy of SQLite. A driver has a copy of its own; where another user of the copy was first, for example
+/// in a test, SQLite refuses and the settings stay as they are.
+fn configure_library() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // No `file:` names, so that SQL cannot ask for a shared cache with ATTACH.
+        // SAFETY: this setting takes an int; it comes before the first use, or is refused.
+        unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_URI, 0 as c_int) };
+        // No memory statistics, which nobody reads: they take a lock of the whole process at each allocation.
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int) };
+    });
+}
+
+unsafe extern "C" fn ask_to_run<W: Watch>(context: *mut c_void) -> c_int {
+    // SAFETY: `set_watch` gave a `W` that outlives the handler.
+    let watch = unsafe { &*context.cast::<W>() };
+    let goes_on = catch_unwind(AssertUnwindSafe(|| watch.keep_running())).unwrap_or(false);
+    c_int::from(!goes_on)
+}
+
+unsafe extern "C" fn ask_to_wait<W: Watch>(context: *mut c_void, attempt: c_int) -> c_int {
+    // SAFETY: `set_watch` gave a `W` that outlives the handler.
+    let watch = unsafe { &*context.cast::<W>() };
+    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+    c_int::from(catch_unwind(AssertUnwindSafe(|| watch.keep_waiting(attempt))).unwrap_or(false))
+}
+
+/// SQLite's general text for a result code.
+fn result_text(code: c_int) -> String {
+    // SAFETY: any number is allowed, and the text is static.
+    unsafe { text(ffi::sqlite3_errstr(code)) }.unwrap_or_default()
+}
+
+/// Copies a C string; `None` for a null pointer.
+///
+/// # Safety
+///
+/// The pointer must be null or a C string that is valid during the call.
+pub(crate) unsafe fn text(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}

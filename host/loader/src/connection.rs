@@ -1,0 +1,346 @@
+//! A driver's objects, safe to use.
+//!
+//! These handles keep the host's side of the ABI's rules: one operation of a connection at a time, statements and
+//! results only on the connection that they belong to, nothing but a reset after an abandoned operation.
+
+use crate::OpenGuard;
+use montrs_driver_abi::{
+    Batch, ColumnSet, ConnectionObject, ConnectionStatus, ConnectionVtableRef, Description, DriverError, DriverResult,
+    ErrorKind, NextBatch, Params, QueryOptions, Reply, RowsObject, StatementObject, TransactionOptions,
+    abi_stable::std_types::RArc, async_ffi::FfiFuture,
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+/// One session with a database.
+///
+/// A future of one of its methods may be dropped at any time; [`needs_reset`](Self::needs_reset) then says so.
+pub struct Connection {
+    object: ConnectionObject,
+    /// Tells statements and results of other connections apart: the driver would take them for its own.
+    id: u64,
+    state: State,
+    /// The database counts as open while this connection lives. Dropped after `object`.
+    _guard: Arc<OpenGuard>,
+}
+
+/// A prepared statement. It can be used on the connection that prepared it, and dropped at any time.
+pub struct Statement {
+    object: StatementObject,
+    connection: u64,
+}
+
+/// An open result. It can be used on the connection that made it, and dropped at any time.
+pub struct Rows {
+    object: RowsObject,
+    connection: u64,
+}
+
+/// The answer to a query.
+pub struct QueryResult {
+    /// The columns; the same pointer means the same columns.
+    pub columns: RArc<ColumnSet>,
+    /// The first rows.
+    pub batch: Batch,
+    /// The rows that the statement has changed, when it has ended.
+    pub affected: u64,
+    /// The key of the row that was inserted last, where the database counts them.
+    pub last_insert_id: Option<i64>,
+    /// The open result, when there may be more rows.
+    pub rows: Option<Rows>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Ready for the next operation.
+    Idle,
+    /// A result is open: its rows can be fetched, or it can be closed.
+    RowsOpen,
+    /// An operation is under way, or its future was dropped before its end.
+    Busy,
+    /// The driver panicked, or broke the ABI's rules.
+    Broken,
+}
+
+/// Calls a slot of the connection and waits for its answer.
+macro_rules! call {
+    ($connection:expr, $vtable:expr, $slot:ident($data:expr $(, $argument:expr)*)) => {{
+        let vtable = $vtable;
+        $connection.state = State::Busy;
+        // SAFETY: `&mut` on the connection makes the access exclusive, also while the reply's future lives: it is
+        // awaited, or dropped, before the borrow ends. A future that is leaked is never polled again.
+        let reply = unsafe { vtable.$slot()($data $(, $argument)*) };
+        $connection.finish(reply).await
+    }};
+}
+
+impl Connection {
+    pub(crate) fn new(object: ConnectionObject, guard: Arc<OpenGuard>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { object, id: NEXT.fetch_add(1, Ordering::Relaxed), state: State::Idle, _guard: guard }
+    }
+
+    /// Prepares one statement.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says of the statement.
+    pub async fn prepare(&mut self, sql: &str) -> Result<Statement, DriverError> {
+        self.expect(State::Idle)?;
+        let object = call!(self, self.vtable(), prepare(self.object.data(), sql.into()))?;
+        Ok(Statement { object, connection: self.id })
+    }
+
+    /// Tells parameters and columns of a statement.
+    ///
+    /// # Errors
+    ///
+    /// When the driver cannot, or the statement belongs to another connection.
+    pub async fn describe(&mut self, statement: &mut Statement) -> Result<Description, DriverError> {
+        self.expect(State::Idle)?;
+        self.owns(statement.connection)?;
+        let data = statement.object.data();
+        call!(self, statement.object.vtable(), describe(data, self.object.data()))
+    }
+
+    /// Runs a statement and answers with its first rows.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says of it, or when the statement belongs to another connection.
+    pub async fn query(
+        &mut self,
+        statement: &mut Statement,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        spare: Batch,
+    ) -> Result<QueryResult, DriverError> {
+        self.expect(State::Idle)?;
+        self.owns(statement.connection)?;
+        let data = statement.object.data();
+        let reply =
+            call!(self, statement.object.vtable(), query(data, self.object.data(), parameters, options, spare))?;
+        let rows = reply.rows.into_option().map(|object| Rows { object, connection: self.id });
+        if rows.is_some() {
+            self.state = State::RowsOpen;
+        }
+        Ok(QueryResult {
+            columns: reply.columns,
+            batch: reply.batch,
+            affected: reply.affected,
+            last_insert_id: reply.last_insert_id.into_option(),
+            rows,
+        })
+    }
+
+    /// The next rows of the open result.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says; the result is then over.
+    pub async fn next(&mut self, rows: &mut Rows, spare: Batch) -> Result<NextBatch, DriverError> {
+        self.expect(State::RowsOpen)?;
+        self.owns(rows.connection)?;
+        let data = rows.object.data();
+        let next = call!(self, rows.object.vtable(), next(data, self.object.data(), spare))?;
+        if !next.finished {
+            self.state = State::RowsOpen;
+        }
+        Ok(next)
+    }
+
+    /// Ends the open result early.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says; the connection then needs a reset.
+    pub async fn close_rows(&mut self, mut rows: Rows) -> Result<(), DriverError> {
+        self.expect(State::RowsOpen)?;
+        self.owns(rows.connection)?;
+        let (data, rows) = (rows.object.data(), &mut rows);
+        let closed = call!(self, rows.object.vtable(), close(data, self.object.data()));
+        if closed.is_err() && self.state == State::Idle {
+            self.state = State::Busy;
+        }
+        closed
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says; none is then open.
+    pub async fn begin(&mut self, options: TransactionOptions) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), begin(self.object.data(), options))
+    }
+
+    /// Commits the transaction.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says; [`status`](Self::status) tells whether the transaction is open still.
+    pub async fn commit(&mut self) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), commit(self.object.data()))
+    }
+
+    /// Rolls the transaction back.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub async fn rollback(&mut self) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), rollback(self.object.data()))
+    }
+
+    /// Sets the savepoint of this depth.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub async fn savepoint(&mut self, depth: u32) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), savepoint(self.object.data(), depth))
+    }
+
+    /// Keeps what was done since the savepoint and forgets it.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub async fn release(&mut self, depth: u32) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), release(self.object.data(), depth))
+    }
+
+    /// Undoes what was done since the savepoint and forgets it.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub async fn rollback_to(&mut self, depth: u32) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), rollback_to(self.object.data(), depth))
+    }
+
+    /// Makes the connection as good as new, after anything but a break.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says; the connection must then be dropped.
+    pub async fn reset(&mut self) -> Result<(), DriverError> {
+        if self.state == State::Broken {
+            return Err(broken());
+        }
+        let reset = call!(self, self.vtable(), reset(self.object.data()));
+        if reset.is_err() {
+            self.state = State::Broken;
+        }
+        reset
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn ping(&mut self) -> Result<(), DriverError> {
+        self.expect(State::Idle)?;
+        call!(self, self.vtable(), ping(self.object.data()))
+    }
+
+    /// Ends the session in an orderly way.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says; the connection is gone all the same.
+    pub async fn close(mut self) -> Result<(), DriverError> {
+        if self.state == State::Broken {
+            return Err(broken());
+        }
+        call!(self, self.vtable(), close(self.object.data()))
+    }
+
+    /// Whether an operation or a result was abandoned, so that [`reset`](Self::reset) must come next.
+    pub fn needs_reset(&self) -> bool {
+        self.state != State::Idle
+    }
+
+    /// The state as the driver knows it.
+    pub fn status(&mut self) -> ConnectionStatus {
+        if self.state == State::Broken {
+            return ConnectionStatus::BROKEN;
+        }
+        // SAFETY: `&mut self` says that no other call is under way.
+        unsafe { self.vtable().status()(self.object.data()) }
+    }
+
+    fn vtable(&self) -> ConnectionVtableRef {
+        self.object.vtable()
+    }
+
+    fn expect(&self, state: State) -> Result<(), DriverError> {
+        if self.state == state {
+            return Ok(());
+        }
+        Err(match self.state {
+            State::Broken => broken(),
+            State::RowsOpen => DriverError::protocol("a result is still open on this connection"),
+            State::Idle => DriverError::protocol("no result is open on this connection"),
+            State::Busy => DriverError::protocol("an operation of this connection was abandoned: it needs a reset"),
+        })
+    }
+
+    fn owns(&self, connection: u64) -> Result<(), DriverError> {
+        if connection == self.id {
+            return Ok(());
+        }
+        Err(DriverError::protocol("a statement or result was used on a connection that it does not belong to"))
+    }
+
+    async fn finish<T>(&mut self, reply: Reply<T>) -> Result<T, DriverError> {
+        let result = wait(reply).await;
+        self.state = match &result {
+            Err(error) if matches!(error.kind(), ErrorKind::PANICKED | ErrorKind::PROTOCOL) => State::Broken,
+            _ => State::Idle,
+        };
+        result
+    }
+}
+
+/// Waits for an answer, with a panic of the driver's future as an error.
+pub(crate) async fn wait<T>(reply: Reply<T>) -> Result<T, DriverError> {
+    match reply.into_result() {
+        Ok(result) => result,
+        Err(future) => Caught(future).await,
+    }
+}
+
+/// A driver's future; drivers that are made with the SDK catch their panics themselves.
+struct Caught<T>(FfiFuture<DriverResult<T>>);
+
+impl<T> Future for Caught<T> {
+    type Output = Result<T, DriverError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(cx).map(DriverResult::into_result))).unwrap_or_else(
+            |payload| {
+                std::mem::forget(payload);
+                Poll::Ready(Err(DriverError::new(ErrorKind::PANICKED, "the driver panicked")))
+            },
+        )
+    }
+}
+
+fn broken() -> DriverError {
+    DriverError::new(ErrorKind::CONNECTION_LOST, "the connection is broken: its driver panicked or failed to reset it")
+}

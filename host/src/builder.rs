@@ -1,0 +1,195 @@
+//! Settings for opening a database.
+
+use crate::{
+    Capability, Database, DbError, DbErrorKind,
+    config::Config,
+    pool::{Pool, PoolOptions},
+};
+use montrs_driver_loader as loader;
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use tokio::runtime::Handle;
+
+/// Settings for opening a database; made by [`Database::builder`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// # async fn example() -> Result<(), montrs_orm::DbError> {
+/// let db = montrs_orm::Database::builder()
+///     .url("sqlite:app.db")
+///     .plugins("/opt/app/plugins")
+///     .max_connections(20)
+///     .acquire_timeout(Duration::from_secs(5))
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a builder does nothing until `connect` is awaited"]
+pub struct DatabaseBuilder {
+    url: Option<String>,
+    plugins: Vec<PathBuf>,
+    search_path: Option<loader::SearchPath>,
+    max_connections: Option<usize>,
+    acquire_timeout: Option<Duration>,
+    statement_cache_capacity: Option<usize>,
+}
+
+impl DatabaseBuilder {
+    /// The database's URL. Defaults to the environment variable `DATABASE_URL`.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into());
+        self
+    }
+
+    /// One more directory to look for drivers in, before those of the standard search path.
+    pub fn plugins(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.plugins.push(directory.into());
+        self
+    }
+
+    /// Where to look for drivers, instead of the standard search path and of [`plugins`](Self::plugins).
+    pub fn search_path(mut self, search_path: loader::SearchPath) -> Self {
+        self.search_path = Some(search_path);
+        self
+    }
+
+    /// The most connections that are open at once. Defaults to 10, or to what the database can have if that is less.
+    pub fn max_connections(mut self, max: usize) -> Self {
+        self.max_connections = Some(max);
+        self
+    }
+
+    /// How long a caller may wait for a connection. Defaults to 30 seconds.
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = Some(timeout);
+        self
+    }
+
+    /// How many prepared statements a connection keeps. Defaults to 100.
+    pub fn statement_cache_capacity(mut self, capacity: usize) -> Self {
+        self.statement_cache_capacity = Some(capacity);
+        self
+    }
+
+    /// Takes the settings of a `montrs.toml`; what was set on this builder before stays.
+    ///
+    /// ```toml
+    /// [database]
+    /// url = "env:DATABASE_URL"      # or the URL itself
+    /// max_connections = 20
+    /// acquire_timeout_ms = 5000
+    /// statement_cache_capacity = 100
+    ///
+    /// [drivers]
+    /// path = ["/opt/app/plugins"]
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](DbErrorKind::Configuration) for a file that cannot be read, or a setting that is not known.
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Result<Self, DbError> {
+        let Config { database, drivers } = Config::read(&path.into())?;
+        self.url = self.url.or(database.url()?);
+        self.plugins.extend(drivers.path);
+        self.max_connections = self.max_connections.or(database.max_connections);
+        self.acquire_timeout = self.acquire_timeout.or(database.acquire_timeout_ms.map(Duration::from_millis));
+        self.statement_cache_capacity = self.statement_cache_capacity.or(database.statement_cache_capacity);
+        Ok(self)
+    }
+
+    /// Opens the database and makes one connection.
+    ///
+    /// # Errors
+    ///
+    /// A setting that makes no sense; no driver for the URL, or one that is refused; a database that cannot be reached.
+    #[track_caller]
+    pub fn connect(self) -> impl Future<Output = Result<Database, DbError>> + Send {
+        let at = std::panic::Location::caller();
+        async move {
+            let options = self.pool_options()?;
+            let runtime = Handle::try_current().map_err(|_| {
+                DbError::new(
+                    DbErrorKind::Configuration,
+                    "a database is opened inside a tokio runtime, and there is none here",
+                )
+            })?;
+            let url = self.database_url()?;
+            let search_path = self.search_path.unwrap_or_else(|| loader::SearchPath::with(self.plugins));
+            let (driver, guard, url) = load(&runtime, search_path, url).await?;
+            let redacted_url = driver.redact(&url);
+            let opening = |error: DbError| error.during(format_args!("cannot open {redacted_url}"));
+            let database = loader::Database::open(&driver, guard, &url, runtime.clone()).await;
+            let database = Arc::new(database.map_err(|error| opening(error.into()))?);
+            let pool = Pool::new(database.clone(), options.limited_by(&database), runtime);
+            drop(pool.acquire(at).await.map_err(opening)?);
+            Ok(Database::new(pool, database, driver, redacted_url))
+        }
+    }
+
+    fn database_url(&self) -> Result<String, DbError> {
+        if let Some(url) = &self.url {
+            return Ok(url.clone());
+        }
+        std::env::var("DATABASE_URL").map_err(|_| {
+            DbError::new(
+                DbErrorKind::Configuration,
+                "no database URL: the environment variable DATABASE_URL is not set",
+            )
+            .fixed_by("Set it, for example: DATABASE_URL=sqlite:app.db")
+            .fixed_by("Or name the database in the program: Database::connect(\"sqlite:app.db\").")
+        })
+    }
+
+    fn pool_options(&self) -> Result<PoolOptions, DbError> {
+        let positive = |name: &str, value: usize| {
+            NonZeroUsize::new(value)
+                .ok_or_else(|| DbError::new(DbErrorKind::Configuration, format!("{name} is 0; it must be at least 1")))
+        };
+        Ok(PoolOptions {
+            max_connections: positive("max_connections", self.max_connections.unwrap_or(10))?.get(),
+            acquire_timeout: self.acquire_timeout.unwrap_or(Duration::from_secs(30)),
+            statement_cache_capacity: positive(
+                "statement_cache_capacity",
+                self.statement_cache_capacity.unwrap_or(100),
+            )?,
+        })
+    }
+}
+
+impl PoolOptions {
+    fn limited_by(mut self, database: &loader::Database) -> Self {
+        let limit = usize::try_from(database.capability(Capability::MAX_CONNECTIONS)).unwrap_or(usize::MAX);
+        if limit > 0 {
+            self.max_connections = self.max_connections.min(limit);
+        }
+        self
+    }
+}
+
+/// Finds and opens the driver, on a thread where reading files is allowed.
+async fn load(
+    runtime: &Handle,
+    search_path: loader::SearchPath,
+    url: String,
+) -> Result<(loader::LoadedDriver, loader::OpenGuard, String), DbError> {
+    let load = runtime.spawn_blocking(move || {
+        let driver = loader::Loader::new(search_path).load_for_url(&url)?;
+        let guard = driver.open_guard()?;
+        Ok((driver, guard, url))
+    });
+    load.await.unwrap_or_else(|error| {
+        Err(DbError::new(DbErrorKind::Cancelled, format!("the driver was not loaded: {error}")))
+    })
+}
+
+impl std::fmt::Debug for DatabaseBuilder {
+    /// Without the URL, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseBuilder")
+            .field("plugins", &self.plugins)
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! The rows of a statement that is being run.
+
+use crate::{Columns, DbError, DbErrorKind, Done, Row, Sql, transaction::SessionRef};
+use montrs_driver_abi::{Batch, BatchError, RowBatch};
+use montrs_driver_loader::QueryResult;
+
+/// The rows of a statement, a batch at a time. Dropping it leaves an open result to the session, which closes it.
+pub(crate) struct Cursor<'e> {
+    session: SessionRef<'e>,
+    sql: Sql,
+    columns: Columns,
+    /// `None` while the next one is fetched.
+    batch: Option<RowBatch>,
+    /// The place in the batch of the row that is to be read next.
+    index: usize,
+    /// The place of that row in the result.
+    number: u64,
+    done: Done,
+}
+
+impl<'e> Cursor<'e> {
+    pub(crate) fn new(session: SessionRef<'e>, sql: Sql, result: QueryResult) -> Result<Self, DbError> {
+        let mut cursor = Self {
+            session,
+            sql,
+            columns: Columns::new(result.columns),
+            batch: None,
+            index: 0,
+            number: 0,
+            done: Done { rows_affected: result.affected, last_insert_id: result.last_insert_id },
+        };
+        cursor.put(result.batch)?;
+        Ok(cursor)
+    }
+
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    pub(crate) fn sql(&self) -> &str {
+        self.sql.as_str()
+    }
+
+    /// What the statement did, once all rows were read.
+    pub(crate) fn done(&self) -> Done {
+        self.done
+    }
+
+    /// How many rows can be read without asking the database.
+    pub(crate) fn rows_at_hand(&self) -> usize {
+        self.batch.as_ref().map_or(0, |batch| batch.rows() - self.index)
+    }
+
+    /// Reads the first row, if there is one.
+    pub(crate) async fn first<T>(
+        &mut self,
+        read: impl FnOnce(Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        if !self.fill().await? {
+            return Ok(None);
+        }
+        self.read(read).map(Some)
+    }
+
+    /// Reads all rows that are left.
+    pub(crate) async fn each(&mut self, mut read: impl FnMut(Row<'_>) -> Result<(), DbError>) -> Result<(), DbError> {
+        while self.fill().await? {
+            for _ in 0..self.rows_at_hand() {
+                self.read(&mut read)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next of the rows at hand.
+    pub(crate) fn read<T>(&mut self, read: impl FnOnce(Row<'_>) -> Result<T, DbError>) -> Result<T, DbError> {
+        let Some(batch) = &self.batch else {
+            return Err(DbError::new(DbErrorKind::RowNotFound, "no row is at hand"));
+        };
+        let row = Row { columns: &self.columns, batch, index: self.index, number: self.number };
+        self.index += 1;
+        self.number += 1;
+        read(row).map_err(|error| error.in_statement(self.sql.as_str()))
+    }
+
+    /// Sees to it that a row is at hand; `false` when there are no more.
+    pub(crate) async fn fill(&mut self) -> Result<bool, DbError> {
+        while self.rows_at_hand() == 0 {
+            let session = self.session.get();
+            if !session.has_more() {
+                return Ok(false);
+            }
+            if let Some(read) = self.batch.take() {
+                session.recycle(read.into_spare());
+            }
+            let next = session.next().await.map_err(|error| DbError::from(error).in_statement(self.sql.as_str()))?;
+            if next.finished {
+                self.done.rows_affected = next.affected;
+            }
+            self.put(next.batch)?;
+        }
+        Ok(true)
+    }
+
+    fn put(&mut self, batch: Batch) -> Result<(), DbError> {
+        let batch = batch.check().map_err(|error| self.unreadable(error))?;
+        if batch.rows() > 0 && batch.columns() != self.columns.len() {
+            return Err(self.unreadable(BatchError::WrongLength));
+        }
+        (self.batch, self.index) = (Some(batch), 0);
+        Ok(())
+    }
+
+    #[cold]
+    fn unreadable(&self, error: BatchError) -> DbError {
+        DbError::new(DbErrorKind::DriverProtocol, error.to_string()).in_statement(self.sql.as_str())
+    }
+}
+
+impl Drop for Cursor<'_> {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.session.get().recycle(batch.into_spare());
+        }
+    }
+}

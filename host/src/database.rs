@@ -1,0 +1,223 @@
+//! A database: what applications hold.
+
+use crate::{
+    Capability, Connection, DatabaseBuilder, DbError, Query, Sql, Transaction, TransactionOptions,
+    pool::{Pool, PooledSession},
+    query::Source,
+};
+use montrs_driver_loader as loader;
+use std::{panic::Location, sync::Arc};
+
+/// A database, with a pool of connections to it. Cheap to clone; all clones share the pool.
+///
+/// It belongs to the tokio runtime that it was opened on: use it there. When all clones are dropped, its connections are
+/// closed; [`close`](Self::close) does so in an orderly way.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    database: Arc<loader::Database>,
+    driver: loader::LoadedDriver,
+    redacted_url: String,
+}
+
+/// How many connections there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Open connections, in use or not.
+    pub open: usize,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+    /// Callers that wait for a connection.
+    pub waiting: usize,
+    /// The most connections that will be open.
+    pub max: usize,
+}
+
+impl Database {
+    /// Opens the database that the URL names, with the driver that its scheme selects, and makes one connection.
+    ///
+    /// Drivers are looked for in the directories of [`SearchPath::standard`](crate::drivers::SearchPath::standard).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), montrs_orm::DbError> {
+    /// let db = montrs_orm::Database::connect("sqlite:app.db").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When no driver serves the scheme, the driver's file is refused, or the database cannot be reached.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, DbError> {
+        Self::builder().url(url).connect().await
+    }
+
+    /// Opens the database that the environment variable `DATABASE_URL` names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect), and when the variable is not set.
+    pub async fn connect_env() -> Result<Self, DbError> {
+        Self::builder().connect().await
+    }
+
+    /// To open a database with other settings than the default ones.
+    pub fn builder() -> DatabaseBuilder {
+        DatabaseBuilder::default()
+    }
+
+    pub(crate) fn new(
+        pool: Pool,
+        database: Arc<loader::Database>,
+        driver: loader::LoadedDriver,
+        redacted_url: String,
+    ) -> Self {
+        Self(Arc::new(Inner { pool, database, driver, redacted_url }))
+    }
+
+    /// A statement to be run on any connection of the pool; see [`Query`].
+    #[track_caller]
+    pub fn query(&self, sql: impl Into<Sql>) -> Query<'_> {
+        Query::new(Source::Pool(self, Location::caller()), sql.into())
+    }
+
+    /// The same as [`query`](Self::query), for statements that are run for what they do.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let done = db.execute("UPDATE users SET name = $1 WHERE id = $2").bind("Ada").bind(1).await?;
+    /// println!("{} changed", done.rows_affected());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn execute(&self, sql: impl Into<Sql>) -> Query<'_> {
+        self.query(sql)
+    }
+
+    /// Checks out a connection, for statements that must run on the same one.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolTimeout`](crate::DbErrorKind::PoolTimeout), which says who holds the connections; or why none could be
+    /// opened.
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = Result<Connection, DbError>> + Send + '_ {
+        let at = Location::caller();
+        async move { Ok(Connection::new(self.checkout(at).await?)) }
+    }
+
+    /// Begins a transaction. It is rolled back when it is dropped without [`commit`](Transaction::commit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`acquire`](Self::acquire), and what the database says.
+    #[track_caller]
+    pub fn begin(&self) -> impl Future<Output = Result<Transaction<'static>, DbError>> + Send + '_ {
+        self.begin_with(TransactionOptions::default())
+    }
+
+    /// Begins a transaction with these options. What the database cannot give is an error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`begin`](Self::begin).
+    #[track_caller]
+    pub fn begin_with(
+        &self,
+        options: TransactionOptions,
+    ) -> impl Future<Output = Result<Transaction<'static>, DbError>> + Send + '_ {
+        let at = Location::caller();
+        async move { Transaction::begin_on(self.checkout(at).await?.into(), 0, options).await }
+    }
+
+    /// Runs the closure in a transaction: committed when it returns `Ok`, rolled back when it returns `Err`, panics, or
+    /// is dropped at any await.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let id: i64 = db
+    ///     .transaction(async |tx| {
+    ///         tx.execute("INSERT INTO users (name) VALUES ($1)").bind("Ada").await?;
+    ///         tx.query("SELECT max(id) FROM users").fetch_scalar().await
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the closure returns; what begin and commit return, turned into the closure's error.
+    #[track_caller]
+    pub fn transaction<'a, T, E, F>(&'a self, work: F) -> impl Future<Output = Result<T, E>> + use<'a, T, E, F>
+    where
+        F: AsyncFnOnce(&mut Transaction<'static>) -> Result<T, E> + 'a,
+        E: From<DbError>,
+    {
+        let at = Location::caller();
+        async move {
+            let session = self.checkout(at).await?.into();
+            Transaction::begin_on(session, 0, TransactionOptions::default()).await?.run(work).await
+        }
+    }
+
+    /// Checks that the database answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn ping(&self) -> impl Future<Output = Result<(), DbError>> + Send + '_ {
+        let at = Location::caller();
+        async move { self.checkout(at).await?.ping().await }
+    }
+
+    /// What the database can do; see [`Capability`] for the numbers.
+    pub fn capability(&self, capability: Capability) -> u64 {
+        self.0.database.capability(capability)
+    }
+
+    /// How many connections there are.
+    pub fn pool_status(&self) -> PoolStatus {
+        let status = self.0.pool.status();
+        PoolStatus { open: status.size, idle: status.available, waiting: status.waiting, max: status.max_size }
+    }
+
+    /// The name, version and licence of the driver.
+    pub fn driver(&self) -> &loader::DriverRecord {
+        self.0.driver.record()
+    }
+
+    /// The URL with every secret in it replaced.
+    pub fn redacted_url(&self) -> &str {
+        &self.0.redacted_url
+    }
+
+    /// Closes the database: idle connections at once and in an orderly way, those in use when they are given back.
+    /// Whoever waits for a connection, or asks for one later, gets [`PoolClosed`](crate::DbErrorKind::PoolClosed).
+    ///
+    /// # Errors
+    ///
+    /// What the driver says of the last connection that failed to close; all are closed nevertheless.
+    pub async fn close(&self) -> Result<(), DbError> {
+        self.0.pool.close().await
+    }
+
+    pub(crate) async fn checkout(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
+        self.0.pool.acquire(at).await
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let driver = self.driver();
+        f.debug_struct("Database")
+            .field("url", &self.redacted_url())
+            .field("driver", &format_args!("{} {}", driver.name, driver.version))
+            .field("pool", &self.pool_status())
+            .finish()
+    }
+}

@@ -1,0 +1,220 @@
+//! From values of a result to Rust values.
+
+use montrs_driver_abi::ValueRef;
+use std::borrow::Cow;
+
+/// A Rust type that a column can be read into.
+///
+/// `'r` is the life of the batch that the row lies in: `&'r str` and `&'r [u8]` borrow from it.
+///
+/// ```
+/// use montrs_orm::{Decode, DecodeError, ValueRef};
+///
+/// struct Celsius(f64);
+///
+/// impl<'r> Decode<'r> for Celsius {
+///     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+///         f64::decode(value).map(Celsius)
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a column cannot be read into `{Self}`",
+    label = "not a type that montrs-orm knows how to read",
+    note = "types of other crates need a feature of montrs-orm: chrono, json, rust_decimal, uuid",
+    note = "implement `montrs_orm::Decode` for a type of your own, or use #[orm(flatten)] for a struct that implements `FromRow`"
+)]
+pub trait Decode<'r>: Sized {
+    /// Reads the value.
+    ///
+    /// # Errors
+    ///
+    /// When the value does not fit the type. Column, types and row are added by whoever calls.
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError>;
+}
+
+/// Why a value does not fit a type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DecodeError(Cow<'static, str>);
+
+impl DecodeError {
+    /// An error with this message.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(message.into())
+    }
+
+    /// The value is of another kind than the type can hold.
+    pub fn unexpected(value: ValueRef<'_>) -> Self {
+        Self(match value {
+            ValueRef::Null => "it is NULL: use Option where a column can be NULL".into(),
+            ValueRef::OtherBytes(_) => "its value has no form that is known here, or is text that is not UTF-8".into(),
+            other => format!("its value is {}", noun(other)).into(),
+        })
+    }
+}
+
+/// What a value is, in words.
+fn noun(value: ValueRef<'_>) -> &'static str {
+    match value {
+        ValueRef::Null => "NULL",
+        ValueRef::Bool(_) => "a boolean",
+        ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => "an integer",
+        ValueRef::F32(_) | ValueRef::F64(_) => "a floating-point number",
+        ValueRef::Decimal(_) => "a decimal",
+        ValueRef::Text(_) => "text",
+        ValueRef::Bytes(_) => "bytes",
+        ValueRef::Date(_) => "a date",
+        ValueRef::Time(_) => "a time",
+        ValueRef::Timestamp(_) => "a date and time without time zone",
+        ValueRef::TimestampTz(_) => "a date and time with time zone",
+        ValueRef::Interval { .. } => "an interval",
+        ValueRef::Uuid(_) => "a UUID",
+        ValueRef::Json(_) => "JSON",
+        ValueRef::Array(_) => "an array",
+        ValueRef::OtherText(_) | ValueRef::OtherBytes(_) => "of a type that has no form of its own here",
+    }
+}
+
+impl Decode<'_> for bool {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        match value {
+            ValueRef::Bool(v) => Ok(v),
+            // Comparisons are integers in databases without a boolean type.
+            ValueRef::I16(0) | ValueRef::I32(0) | ValueRef::I64(0) => Ok(false),
+            ValueRef::I16(1) | ValueRef::I32(1) | ValueRef::I64(1) => Ok(true),
+            ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => {
+                Err(DecodeError::new("its value is an integer other than 0 and 1"))
+            }
+            other => Err(DecodeError::unexpected(other)),
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty)*) => {
+        $(impl Decode<'_> for $type {
+            fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+                let wide = match value {
+                    ValueRef::I64(v) => v,
+                    ValueRef::I32(v) => v.into(),
+                    ValueRef::I16(v) => v.into(),
+                    other => return Err(DecodeError::unexpected(other)),
+                };
+                <$type>::try_from(wide).map_err(|_| {
+                    let (min, max) = (<$type>::MIN, <$type>::MAX);
+                    DecodeError::new(format!("{wide} is outside {min} to {max}"))
+                })
+            }
+        })*
+    };
+}
+
+integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
+
+impl Decode<'_> for f64 {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        match value {
+            ValueRef::F64(v) => Ok(v),
+            ValueRef::F32(v) => Ok(v.into()),
+            ValueRef::I16(v) => Ok(v.into()),
+            ValueRef::I32(v) => Ok(v.into()),
+            ValueRef::I64(v) if v.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => Ok(v as f64),
+            ValueRef::I64(v) => Err(DecodeError::new(format!("{v} has no exact form as f64"))),
+            other => Err(DecodeError::unexpected(other)),
+        }
+    }
+}
+
+impl Decode<'_> for f32 {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        let wide = match value {
+            ValueRef::F32(v) => return Ok(v),
+            other => f64::decode(other)?,
+        };
+        let narrow = wide as f32;
+        if f64::from(narrow) == wide || wide.is_nan() {
+            return Ok(narrow);
+        }
+        Err(DecodeError::new(format!("{wide} has no exact form as f32: use f64")))
+    }
+}
+
+impl<'r> Decode<'r> for &'r str {
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        match value {
+            ValueRef::Text(v) | ValueRef::Json(v) | ValueRef::Decimal(v) | ValueRef::OtherText(v) => Ok(v),
+            other => Err(DecodeError::unexpected(other)),
+        }
+    }
+}
+
+impl Decode<'_> for String {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        <&str>::decode(value).map(str::to_owned)
+    }
+}
+
+impl<'r> Decode<'r> for Cow<'r, str> {
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        <&str>::decode(value).map(Cow::Borrowed)
+    }
+}
+
+impl<'r> Decode<'r> for &'r [u8] {
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        match value {
+            ValueRef::Bytes(v) | ValueRef::OtherBytes(v) => Ok(v),
+            ValueRef::Text(v) | ValueRef::Json(v) | ValueRef::OtherText(v) => Ok(v.as_bytes()),
+            other => Err(DecodeError::unexpected(other)),
+        }
+    }
+}
+
+impl Decode<'_> for Vec<u8> {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        match value {
+            ValueRef::Uuid(v) => Ok(v.into()),
+            other => <&[u8]>::decode(other).map(<[u8]>::to_vec),
+        }
+    }
+}
+
+impl<'r, T: Decode<'r>> Decode<'r> for Option<T> {
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        match value {
+            ValueRef::Null => Ok(None),
+            other => T::decode(other).map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_checked_and_never_wrapped() {
+        assert_eq!(i8::decode(ValueRef::I64(-128)), Ok(-128));
+        let error = i8::decode(ValueRef::I64(128)).unwrap_err();
+        assert_eq!(error.to_string(), "128 is outside -128 to 127");
+        assert!(u64::decode(ValueRef::I16(-1)).is_err());
+        assert!(i64::decode(ValueRef::Text("1")).is_err());
+    }
+
+    #[test]
+    fn floats_are_exact_or_refused() {
+        assert_eq!(f64::decode(ValueRef::I64(1 << 53)), Ok(9_007_199_254_740_992.0));
+        assert!(f64::decode(ValueRef::I64((1 << 53) + 1)).is_err());
+        assert!(f64::decode(ValueRef::I64(i64::MIN)).is_err());
+        assert_eq!(f32::decode(ValueRef::F64(0.5)), Ok(0.5));
+        assert!(f32::decode(ValueRef::F64(0.1)).is_err());
+        assert!(f32::decode(ValueRef::F64(f64::NAN)).unwrap().is_nan());
+    }
+
+    #[test]
+    fn null_needs_an_option() {
+        assert_eq!(Option::<i32>::decode(ValueRef::Null), Ok(None));
+        assert!(i32::decode(ValueRef::Null).unwrap_err().to_string().contains("Option"));
+    }
+}

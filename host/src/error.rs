@@ -1,0 +1,367 @@
+//! The error of everything here.
+
+use montrs_driver_abi::{DriverError, ErrorKind, ErrorRecord, abi_stable::std_types::RString};
+use montrs_driver_loader::{LoadError, LoadErrorKind};
+use std::fmt;
+
+/// What went wrong, as far as a program needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DbErrorKind {
+    /// The database refused or failed the statement, and no other kind fits.
+    Query,
+    /// A unique or primary key constraint.
+    UniqueViolation,
+    /// A foreign key constraint.
+    ForeignKeyViolation,
+    /// A NULL where none is allowed.
+    NotNullViolation,
+    /// A check constraint.
+    CheckViolation,
+    /// An exclusion constraint.
+    ExclusionViolation,
+    /// The SQL text cannot be parsed.
+    Syntax,
+    /// A table that does not exist.
+    UndefinedTable,
+    /// A column that does not exist.
+    UndefinedColumn,
+    /// A function that does not exist.
+    UndefinedFunction,
+    /// A name that fits several things.
+    Ambiguous,
+    /// An empty text where a statement is expected.
+    EmptyStatement,
+    /// More than one statement where one is expected.
+    MultipleStatements,
+    /// Parameters that are missing, too many, or unknown by their name.
+    Parameters,
+    /// A value that the database cannot store or compute.
+    Data,
+    /// A text, value or result that is larger than allowed.
+    TooLarge,
+    /// A transaction could not be serialized.
+    Serialization,
+    /// A deadlock.
+    Deadlock,
+    /// A lock was not had within the time allowed.
+    LockTimeout,
+    /// The database is locked by another connection.
+    Busy,
+    /// The operation was cancelled.
+    Cancelled,
+    /// The operation took longer than allowed.
+    Timeout,
+    /// A statement that the transaction's state does not allow.
+    TransactionState,
+    /// No connection could be made.
+    Connection,
+    /// The connection was lost during use.
+    ConnectionLost,
+    /// User or password were refused.
+    Authentication,
+    /// TLS could not be set up as asked for.
+    Tls,
+    /// The server takes no more connections.
+    TooManyConnections,
+    /// The database does not exist.
+    DatabaseNotFound,
+    /// A write to what can only be read.
+    ReadOnly,
+    /// No space is left.
+    DiskFull,
+    /// The database is damaged, or is no database.
+    Corrupt,
+    /// The access is denied.
+    Permission,
+    /// Reading or writing failed.
+    Io,
+    /// Memory is exhausted.
+    OutOfMemory,
+    /// A parameter's value cannot be sent.
+    Encode,
+    /// A value cannot be read as the type that is asked for.
+    Decode,
+    /// No row where one is expected.
+    RowNotFound,
+    /// No column of that name or position in the result, or more than one.
+    ColumnNotFound,
+    /// No connection was free within the time allowed.
+    PoolTimeout,
+    /// The pool is closed.
+    PoolClosed,
+    /// The URL or another setting is wrong.
+    Configuration,
+    /// The driver or the database cannot do what is asked for.
+    Unsupported,
+    /// No driver serves the URL's scheme.
+    DriverNotFound,
+    /// A driver's file is not trusted or cannot be used.
+    DriverRefused,
+    /// A driver was made for another version of the ABI.
+    DriverIncompatible,
+    /// The driver panicked.
+    DriverPanicked,
+    /// Driver and host do not keep to the ABI.
+    DriverProtocol,
+}
+
+/// What went wrong, with what, and how to mend it.
+///
+/// `Display` says what failed, in one or a few lines; [`AiError`](crate::AiError) has the code, the explanation and the
+/// fixes. The error is one pointer.
+#[derive(thiserror::Error)]
+#[error(transparent)]
+pub struct DbError(Box<Inner>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Inner {
+    kind: DbErrorKind,
+    message: String,
+    /// What can be done in this very case.
+    fixes: Vec<String>,
+    /// What the driver reported, where it was the driver.
+    record: Option<ErrorRecord>,
+    /// The statement concerned, shortened.
+    sql: Option<String>,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// More of a statement is not kept in an error.
+const SQL_SHOWN: usize = 500;
+
+impl DbError {
+    pub(crate) fn new(kind: DbErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self(Box::new(Inner { kind, message, fixes: Vec::new(), record: None, sql: None, source: None }))
+    }
+
+    /// An error of the application's own, for `Decode`, `FromRow` and closures that must return one.
+    ///
+    /// ```
+    /// use montrs_orm::{DbError, DbErrorKind};
+    /// let error = DbError::decode("a temperature below absolute zero");
+    /// assert_eq!(error.kind(), DbErrorKind::Decode);
+    /// ```
+    pub fn decode(message: impl Into<String>) -> Self {
+        Self::new(DbErrorKind::Decode, message)
+    }
+
+    pub(crate) fn fixed_by(mut self, fix: impl Into<String>) -> Self {
+        self.0.fixes.push(fix.into());
+        self
+    }
+
+    /// Adds the statement concerned, unless one is there already.
+    pub(crate) fn in_statement(mut self, sql: &str) -> Self {
+        if self.0.sql.is_none() {
+            let shown =
+                sql.char_indices().nth(SQL_SHOWN).map_or(sql.to_owned(), |(end, _)| format!("{}…", &sql[..end]));
+            self.0.sql = Some(shown);
+        }
+        self
+    }
+
+    /// Puts what was being done before the message.
+    pub(crate) fn during(mut self, what: impl std::fmt::Display) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> DbErrorKind {
+        self.0.kind
+    }
+
+    /// The SQLSTATE, where the database has them.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.text(|record| &record.sqlstate)
+    }
+
+    /// The database's own number of the error, such as SQLite's extended result code.
+    pub fn native_code(&self) -> Option<i64> {
+        self.0.record.as_ref().map(|record| record.native_code).filter(|code| *code != 0)
+    }
+
+    /// The schema concerned.
+    pub fn schema(&self) -> Option<&str> {
+        self.text(|record| &record.schema)
+    }
+
+    /// The table concerned.
+    pub fn table(&self) -> Option<&str> {
+        self.text(|record| &record.table)
+    }
+
+    /// The column concerned; several are separated by a comma and a space.
+    pub fn column(&self) -> Option<&str> {
+        self.text(|record| &record.column)
+    }
+
+    /// The constraint concerned.
+    pub fn constraint(&self) -> Option<&str> {
+        self.text(|record| &record.constraint)
+    }
+
+    /// More than the message says, where the database said more.
+    pub fn detail(&self) -> Option<&str> {
+        self.text(|record| &record.detail)
+    }
+
+    /// Where in the statement, as a byte offset.
+    pub fn position(&self) -> Option<usize> {
+        self.0.record.as_ref()?.position.into_option().map(|position| position as usize)
+    }
+
+    /// The statement concerned; long ones are cut and end in `…`.
+    pub fn sql(&self) -> Option<&str> {
+        self.0.sql.as_deref()
+    }
+
+    /// Whether the same operation may succeed when it is tried again, unchanged.
+    pub fn is_retryable(&self) -> bool {
+        match &self.0.record {
+            Some(record) => record.is_retryable,
+            None => self.0.kind == DbErrorKind::PoolTimeout,
+        }
+    }
+
+    /// Whether the database may have performed the operation although it is reported as failed.
+    pub fn may_have_executed(&self) -> bool {
+        self.0.record.as_ref().is_some_and(|record| record.may_have_executed)
+    }
+
+    pub(crate) fn case_fixes(&self) -> &[String] {
+        &self.0.fixes
+    }
+
+    fn text(&self, field: impl FnOnce(&ErrorRecord) -> &RString) -> Option<&str> {
+        self.0.record.as_ref().map(|record| field(record).as_str()).filter(|text| !text.is_empty())
+    }
+}
+
+impl fmt::Debug for DbError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("DbError");
+        out.field("kind", &self.0.kind).field("message", &self.0.message);
+        let texts = [
+            ("sqlstate", self.sqlstate()),
+            ("table", self.table()),
+            ("column", self.column()),
+            ("constraint", self.constraint()),
+            ("detail", self.detail()),
+            ("sql", self.sql()),
+        ];
+        for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
+            out.field(name, &text);
+        }
+        if let Some(code) = self.native_code() {
+            out.field("native_code", &code);
+        }
+        if let Some(source) = &self.0.source {
+            out.field("source", source);
+        }
+        out.finish_non_exhaustive()
+    }
+}
+
+impl From<DriverError> for DbError {
+    fn from(error: DriverError) -> Self {
+        let record = error.into_record();
+        let mut out = Self::new(kind_of(record.kind), record.message.as_str());
+        if !record.hint.is_empty() {
+            out = out.fixed_by(record.hint.as_str());
+        }
+        out.0.record = Some(record);
+        out
+    }
+}
+
+impl From<LoadError> for DbError {
+    fn from(error: LoadError) -> Self {
+        let kind = match error.kind() {
+            LoadErrorKind::MalformedUrl => DbErrorKind::Configuration,
+            LoadErrorKind::NoDriver => DbErrorKind::DriverNotFound,
+            LoadErrorKind::Incompatible => DbErrorKind::DriverIncompatible,
+            LoadErrorKind::Panicked => DbErrorKind::DriverPanicked,
+            _ => DbErrorKind::DriverRefused,
+        };
+        let mut out = Self::new(kind, error.message());
+        out.0.fixes = error.fixes().to_vec();
+        match error.into_source() {
+            Some(source) => {
+                out.0.source = Some(source);
+                out
+            }
+            None => out,
+        }
+    }
+}
+
+fn kind_of(kind: ErrorKind) -> DbErrorKind {
+    use DbErrorKind as K;
+    match kind {
+        ErrorKind::UNIQUE_VIOLATION => K::UniqueViolation,
+        ErrorKind::FOREIGN_KEY_VIOLATION => K::ForeignKeyViolation,
+        ErrorKind::NOT_NULL_VIOLATION => K::NotNullViolation,
+        ErrorKind::CHECK_VIOLATION => K::CheckViolation,
+        ErrorKind::EXCLUSION_VIOLATION => K::ExclusionViolation,
+        ErrorKind::SYNTAX => K::Syntax,
+        ErrorKind::UNDEFINED_TABLE => K::UndefinedTable,
+        ErrorKind::UNDEFINED_COLUMN => K::UndefinedColumn,
+        ErrorKind::UNDEFINED_FUNCTION => K::UndefinedFunction,
+        ErrorKind::AMBIGUOUS => K::Ambiguous,
+        ErrorKind::EMPTY_STATEMENT => K::EmptyStatement,
+        ErrorKind::MULTIPLE_STATEMENTS => K::MultipleStatements,
+        ErrorKind::PARAMETERS => K::Parameters,
+        ErrorKind::DATA => K::Data,
+        ErrorKind::TOO_LARGE => K::TooLarge,
+        ErrorKind::SERIALIZATION => K::Serialization,
+        ErrorKind::DEADLOCK => K::Deadlock,
+        ErrorKind::LOCK_TIMEOUT => K::LockTimeout,
+        ErrorKind::BUSY => K::Busy,
+        ErrorKind::CANCELLED => K::Cancelled,
+        ErrorKind::TIMEOUT => K::Timeout,
+        ErrorKind::TRANSACTION_STATE => K::TransactionState,
+        ErrorKind::CONNECTION => K::Connection,
+        ErrorKind::CONNECTION_LOST => K::ConnectionLost,
+        ErrorKind::AUTHENTICATION => K::Authentication,
+        ErrorKind::TLS => K::Tls,
+        ErrorKind::TOO_MANY_CONNECTIONS => K::TooManyConnections,
+        ErrorKind::NOT_FOUND => K::DatabaseNotFound,
+        ErrorKind::READ_ONLY => K::ReadOnly,
+        ErrorKind::DISK_FULL => K::DiskFull,
+        ErrorKind::CORRUPT => K::Corrupt,
+        ErrorKind::PERMISSION => K::Permission,
+        ErrorKind::IO => K::Io,
+        ErrorKind::OUT_OF_MEMORY => K::OutOfMemory,
+        ErrorKind::ENCODE => K::Encode,
+        ErrorKind::DECODE => K::Decode,
+        ErrorKind::CONFIGURATION => K::Configuration,
+        ErrorKind::UNSUPPORTED => K::Unsupported,
+        ErrorKind::PANICKED => K::DriverPanicked,
+        ErrorKind::PROTOCOL => K::DriverProtocol,
+        // A kind of a later version: the message still says what it is.
+        _ => K::Query,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_pointer() {
+        assert_eq!(size_of::<DbError>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_long_statement_is_cut_at_a_character() {
+        let sql = "ü".repeat(10_000_000);
+        let error = DbError::new(DbErrorKind::Syntax, "x").in_statement(&sql);
+        assert_eq!(error.sql().unwrap().chars().count(), SQL_SHOWN + 1);
+        assert!(format!("{error:?}").len() < 3000);
+    }
+}

@@ -1,0 +1,300 @@
+//! Code, explanation and fixes for each kind of error.
+
+use crate::{AiError, DbError, DbErrorKind};
+
+impl DbErrorKind {
+    /// The stable code: it never changes its meaning.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Query => "DB_QUERY",
+            Self::UniqueViolation => "DB_UNIQUE_VIOLATION",
+            Self::ForeignKeyViolation => "DB_FOREIGN_KEY_VIOLATION",
+            Self::NotNullViolation => "DB_NOT_NULL_VIOLATION",
+            Self::CheckViolation => "DB_CHECK_VIOLATION",
+            Self::ExclusionViolation => "DB_EXCLUSION_VIOLATION",
+            Self::Syntax => "DB_SYNTAX",
+            Self::UndefinedTable => "DB_UNDEFINED_TABLE",
+            Self::UndefinedColumn => "DB_UNDEFINED_COLUMN",
+            Self::UndefinedFunction => "DB_UNDEFINED_FUNCTION",
+            Self::Ambiguous => "DB_AMBIGUOUS_NAME",
+            Self::EmptyStatement => "DB_EMPTY_STATEMENT",
+            Self::MultipleStatements => "DB_MULTIPLE_STATEMENTS",
+            Self::Parameters => "DB_PARAMETERS",
+            Self::Data => "DB_DATA",
+            Self::TooLarge => "DB_TOO_LARGE",
+            Self::Serialization => "DB_SERIALIZATION",
+            Self::Deadlock => "DB_DEADLOCK",
+            Self::LockTimeout => "DB_LOCK_TIMEOUT",
+            Self::Busy => "DB_BUSY",
+            Self::Cancelled => "DB_CANCELLED",
+            Self::Timeout => "DB_TIMEOUT",
+            Self::TransactionState => "DB_TRANSACTION_STATE",
+            Self::Connection => "DB_CONNECTION",
+            Self::ConnectionLost => "DB_CONNECTION_LOST",
+            Self::Authentication => "DB_AUTHENTICATION",
+            Self::Tls => "DB_TLS",
+            Self::TooManyConnections => "DB_TOO_MANY_CONNECTIONS",
+            Self::DatabaseNotFound => "DB_NOT_FOUND",
+            Self::ReadOnly => "DB_READ_ONLY",
+            Self::DiskFull => "DB_DISK_FULL",
+            Self::Corrupt => "DB_CORRUPT",
+            Self::Permission => "DB_PERMISSION",
+            Self::Io => "DB_IO",
+            Self::OutOfMemory => "DB_OUT_OF_MEMORY",
+            Self::Encode => "DB_ENCODE",
+            Self::Decode => "DB_DECODE",
+            Self::RowNotFound => "DB_ROW_NOT_FOUND",
+            Self::ColumnNotFound => "DB_COLUMN_NOT_FOUND",
+            Self::PoolTimeout => "DB_POOL_TIMEOUT",
+            Self::PoolClosed => "DB_POOL_CLOSED",
+            Self::Configuration => "DB_CONFIGURATION",
+            Self::Unsupported => "DB_UNSUPPORTED",
+            Self::DriverNotFound => "DB_DRIVER_NOT_FOUND",
+            Self::DriverRefused => "DB_DRIVER_REFUSED",
+            Self::DriverIncompatible => "DB_DRIVER_INCOMPATIBLE",
+            Self::DriverPanicked => "DB_DRIVER_PANICKED",
+            Self::DriverProtocol => "DB_DRIVER_PROTOCOL",
+        }
+    }
+}
+
+impl AiError for DbError {
+    fn error_code(&self) -> &'static str {
+        self.kind().code()
+    }
+
+    fn explanation(&self) -> String {
+        let mut out = cause(self);
+        let message = self.to_string();
+        out.push_str(&format!(" The report was: {message}"));
+        if !message.ends_with(['.', '!', '?']) {
+            out.push('.');
+        }
+        if let Some(detail) = self.detail() {
+            out.push_str(&format!(" Detail: {detail}"));
+        }
+        if let Some(sql) = self.sql() {
+            out.push_str(&format!("\nStatement: {sql}"));
+            if let Some((line, column)) = self.position().and_then(|position| line_and_column(sql, position)) {
+                out.push_str(&format!("\nPlace: line {line}, column {column}"));
+            }
+        }
+        out
+    }
+
+    fn suggested_fixes(&self) -> Vec<String> {
+        let mut out = self.case_fixes().to_vec();
+        out.extend(fixes(self));
+        out
+    }
+
+    fn subsystem(&self) -> &'static str {
+        "orm"
+    }
+
+    fn documentation_refs(&self) -> Vec<String> {
+        vec![format!("docs/errors.md#{}", self.error_code().to_ascii_lowercase())]
+    }
+}
+
+/// Line and column of a byte offset, both counted from 1, the column in characters.
+fn line_and_column(sql: &str, offset: usize) -> Option<(usize, usize)> {
+    let before = sql.get(..offset)?;
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+}
+
+/// The column or columns concerned with their table, as far as they are known.
+fn place(error: &DbError) -> String {
+    match (error.table(), error.column()) {
+        (Some(table), Some(column)) if column.contains(", ") => format!("the columns {column} of the table {table}"),
+        (Some(table), Some(column)) => format!("the column {table}.{column}"),
+        (Some(table), None) => format!("the table {table}"),
+        (None, Some(column)) => format!("the column {column}"),
+        (None, None) => "the table".into(),
+    }
+}
+
+fn constraint(error: &DbError) -> String {
+    error.constraint().map_or(String::new(), |name| format!(" (constraint {name})"))
+}
+
+fn cause(error: &DbError) -> String {
+    use DbErrorKind as K;
+    let (place, constraint) = (place(error), constraint(error));
+    match error.kind() {
+        K::Query => "The database failed the statement.".into(),
+        K::UniqueViolation => format!(
+            "A row with the same value exists already: {place} may hold each value only once{constraint}."
+        ),
+        K::ForeignKeyViolation => format!(
+            "The statement would leave a reference without its row: a row refers to one that does not exist, or one that is still referred to would go{constraint}."
+        ),
+        K::NotNullViolation => format!("No value was given for {place}, which must have one{constraint}."),
+        K::CheckViolation => format!("A value breaks a rule of the table{constraint}."),
+        K::ExclusionViolation => format!("A row conflicts with another one{constraint}."),
+        K::Syntax => "The database cannot parse the SQL.".into(),
+        K::UndefinedTable => match error.table() {
+            Some(table) => format!("There is no table or view {table} in this database."),
+            None => "The statement names a table or view that does not exist in this database.".into(),
+        },
+        K::UndefinedColumn => format!("The statement names a column that does not exist: {place}."),
+        K::UndefinedFunction => "The statement calls a function that this database does not have, or not for these types.".into(),
+        K::Ambiguous => "A name in the statement fits columns of several tables.".into(),
+        K::EmptyStatement => "The SQL holds no statement: it is empty or has only comments.".into(),
+        K::MultipleStatements => "The SQL holds more than one statement where one is expected.".into(),
+        K::Parameters => "The values that were bound do not fit the statement's parameters.".into(),
+        K::Data => "The database cannot store or compute a value.".into(),
+        K::TooLarge => "A text or value is larger than the database allows.".into(),
+        K::Serialization => "Another transaction changed the same data at the same time, so this one cannot be made to look as if it ran alone. It was rolled back.".into(),
+        K::Deadlock => "Two transactions waited for each other, and this one was chosen to give way.".into(),
+        K::LockTimeout => "Another transaction held a lock for longer than this statement may wait.".into(),
+        K::Busy => "Another connection or process held the database's lock for longer than this statement may wait.".into(),
+        K::Cancelled => "The operation was cancelled before it ended.".into(),
+        K::Timeout => "The operation took longer than allowed.".into(),
+        K::TransactionState => "The statement does not fit the state of the transaction.".into(),
+        K::Connection => "No connection to the database could be made.".into(),
+        K::ConnectionLost => "The connection to the database was lost.".into(),
+        K::Authentication => "The database refused the user or the password.".into(),
+        K::Tls => "An encrypted connection could not be set up as the URL asks for.".into(),
+        K::TooManyConnections => "The database server takes no more connections.".into(),
+        K::DatabaseNotFound => "The database that the URL names does not exist.".into(),
+        K::ReadOnly => "The statement writes, but the database or the connection can only be read.".into(),
+        K::DiskFull => "There is no space left where the database lies.".into(),
+        K::Corrupt => "The file is damaged, is encrypted, or is no database of this kind.".into(),
+        K::Permission => "The operating system or the database denies the access.".into(),
+        K::Io => "Reading or writing failed.".into(),
+        K::OutOfMemory => "Memory is exhausted.".into(),
+        K::Encode => "A value that was bound cannot be sent to this database.".into(),
+        K::Decode => "A value of the result does not fit the Rust type that it is read into.".into(),
+        K::RowNotFound => "The statement returned no row, and fetch_one and fetch_scalar need one.".into(),
+        K::ColumnNotFound => "The result does not have the column that is asked for, or has it twice.".into(),
+        K::PoolTimeout => "All connections of the pool stayed in use for as long as a caller may wait.".into(),
+        K::PoolClosed => "The database was closed by this application.".into(),
+        K::Configuration => "The URL or another setting is wrong.".into(),
+        K::Unsupported => "This database or its driver cannot do what is asked for.".into(),
+        K::DriverNotFound => "No driver library that serves the URL's scheme was found.".into(),
+        K::DriverRefused => "A driver library was found but is not trusted or cannot be used.".into(),
+        K::DriverIncompatible => "The driver library was made for another version of the interface between drivers and applications.".into(),
+        K::DriverPanicked => "The driver has a fault: it panicked. The panic was caught and the connection given up.".into(),
+        K::DriverProtocol => "Driver and application do not understand each other. The connection was given up.".into(),
+    }
+}
+
+fn fixes(error: &DbError) -> Vec<String> {
+    use DbErrorKind as K;
+    let place = place(error);
+    let fixes: &[&str] = match error.kind() {
+        K::UniqueViolation => {
+            return vec![
+                format!(
+                    "Look for an existing row with the same value in {place} before inserting, or update that row."
+                ),
+                "Use INSERT ... ON CONFLICT DO UPDATE or DO NOTHING.".into(),
+                "If equal values are legitimate, drop the constraint.".into(),
+            ];
+        }
+        K::NotNullViolation => {
+            return vec![
+                format!("Give {place} a value in the statement."),
+                "Give the column a DEFAULT, or allow NULL in it.".into(),
+            ];
+        }
+        K::ForeignKeyViolation => &[
+            "Insert the row that is referred to first, in the same transaction.",
+            "Delete the rows that refer to it first, or declare ON DELETE CASCADE or SET NULL.",
+        ],
+        K::CheckViolation | K::ExclusionViolation => {
+            &["Check the value before sending it, by the same rule as the table's."]
+        }
+        K::Query | K::Data => &["Read the database's report and correct the statement or its values."],
+        K::Syntax => {
+            &["Correct the SQL at the place that is named.", "Check that the SQL is of this database's dialect."]
+        }
+        K::UndefinedTable => &[
+            "Check the spelling and, where there are schemas, the schema.",
+            "Check that the URL names the database that has the table, and that its schema was set up.",
+        ],
+        K::UndefinedColumn | K::UndefinedFunction => &[
+            "Check the spelling against the schema.",
+            "If it is meant as text, put it in single quotes: double quotes are for names.",
+        ],
+        K::Ambiguous => &["Put the table's name or alias before the column: t.column."],
+        K::EmptyStatement => &["Pass a statement."],
+        K::MultipleStatements => &["Run the statements one by one, in a transaction where they belong together."],
+        K::Parameters => {
+            &["Call bind once for each parameter, in the order of $1, $2, …; or bind_named for each :name."]
+        }
+        K::TooLarge => &["Send less at once: split the statement or the value."],
+        K::Serialization | K::Deadlock => &["Run the whole transaction again, from its beginning."],
+        K::LockTimeout | K::Busy => &[
+            "Try again.",
+            "Keep transactions short, and do no other work inside them.",
+            "Raise the time that a statement may wait for a lock.",
+        ],
+        K::Cancelled => &["Try again, if it was not meant."],
+        K::Timeout => &["Look at the statement's plan; an index may be missing.", "Raise the limit."],
+        K::TransactionState => &["Roll the transaction back and begin a new one."],
+        K::Connection => &[
+            "Check host, port, socket or path in the URL.",
+            "Check that the database is running and can be reached from here.",
+        ],
+        K::ConnectionLost => &["Try again; whether a statement was performed must be checked first if it writes."],
+        K::Authentication => &["Check user and password in the URL, and the server's rules for who may connect."],
+        K::Tls => &["Check the TLS settings in the URL and the server's certificate."],
+        K::TooManyConnections => &["Lower max_connections of this application's pools, or raise the server's limit."],
+        K::DatabaseNotFound => {
+            &["Check the name in the URL.", "Create the database, or let the driver create it if it can."]
+        }
+        K::ReadOnly => &["Open the database for writing.", "Check the permissions of the file and its directory."],
+        K::DiskFull => &["Free some space, or move the database."],
+        K::Corrupt => &[
+            "Check that the URL names the right file.",
+            "Run the database's own integrity check, and restore a backup if it fails.",
+        ],
+        K::Permission => &["Check the permissions of the user that this process or connection runs as."],
+        K::Io => &["Check the disk, the file system and the system's log."],
+        K::OutOfMemory => &["Fetch the rows as a stream instead of all at once.", "Give the process more memory."],
+        K::Encode => &["Bind a value that the database can store, for example as text."],
+        K::Decode => &[
+            "Change the Rust type to one that fits, or Option of it where NULL occurs.",
+            "CAST the column in the SQL.",
+        ],
+        K::RowNotFound => {
+            &["Use fetch_optional where no row is a legitimate answer.", "Check the WHERE clause and the values bound."]
+        }
+        K::ColumnNotFound => &[
+            "Name the column in the SELECT list, with AS where its name differs.",
+            "Use #[orm(rename = \"...\")] or #[orm(default)] on the field.",
+        ],
+        K::PoolTimeout => &[
+            "Return connections sooner: finish transactions and streams, and do not hold one connection while waiting for another.",
+            "Raise max_connections, if the database can take more.",
+            "Raise acquire_timeout, if waiting longer is acceptable.",
+        ],
+        K::PoolClosed => &["Do not use the database after close()."],
+        K::Configuration => &["Correct the setting."],
+        K::Unsupported => &["Write it in another way that this database supports."],
+        K::DriverNotFound => &["Run `montrs-db drivers` to see what is found where."],
+        K::DriverRefused => &["Run `montrs-db drivers` to see each file and why it is not taken."],
+        K::DriverIncompatible => {
+            &["Use a driver that was built for this application's version, or update the application."]
+        }
+        K::DriverPanicked | K::DriverProtocol => {
+            &["Report it to the driver's authors, with the message.", "Try another version of the driver."]
+        }
+    };
+    fixes.iter().map(|fix| (*fix).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_lines_and_characters_from_one() {
+        assert_eq!(line_and_column("SELECT\n ü, x", "SELECT\n ü, ".len()), Some((2, 5)));
+        assert_eq!(line_and_column("SELECT", 0), Some((1, 1)));
+        assert_eq!(line_and_column("ü", 1), None);
+    }
+}

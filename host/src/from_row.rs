@@ -1,0 +1,284 @@
+//! From rows to structs.
+
+use crate::{Columns, DbError, DbErrorKind, Decode, Row};
+
+/// A type that a row can be read into.
+///
+/// Derived for structs; tuples read by position, and scalars read the first column. `'r` is the life of the batch that
+/// the row lies in, from which fields such as `&'r str` borrow.
+///
+/// ```
+/// use montrs_orm::FromRow;
+///
+/// #[derive(FromRow)]
+/// #[orm(rename_all = "PascalCase")]
+/// struct Track {
+///     track_id: i64,              // TrackId
+///     name: String,               // Name
+///     #[orm(rename = "Milliseconds")]
+///     duration_ms: i64,
+///     composer: Option<String>,   // Composer, which can be NULL
+///     #[orm(default)]
+///     rating: i32,                // 0 where the result has no column Rating
+///     #[orm(flatten)]
+///     price: Price,               // reads its own columns from the same row
+///     #[orm(skip)]
+///     selected: bool,             // no column
+/// }
+///
+/// #[derive(FromRow)]
+/// #[orm(rename_all = "PascalCase")]
+/// struct Price {
+///     unit_price: f64,
+/// }
+/// ```
+///
+/// By hand, it takes two steps: [`resolve`](Self::resolve) finds the columns once for a result, and
+/// [`read`](Self::read) takes their values, in the same order, once for a row.
+///
+/// ```
+/// use montrs_orm::{Columns, DbError, Field, FromRow, Plan, RowReader};
+///
+/// struct Point { x: i64, y: i64 }
+///
+/// impl<'r> FromRow<'r> for Point {
+///     fn fields(fields: &mut Vec<Field>) {
+///         fields.push(Field { name: "x", rust_field: "x", rust_type: "i64", required: true });
+///         fields.push(Field { name: "y", rust_field: "y", rust_type: "i64", required: true });
+///     }
+///     fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
+///         plan.column(columns, "x")?;
+///         plan.column(columns, "y")
+///     }
+///     fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
+///         Ok(Point { x: row.take()?, y: row.take()? })
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a row cannot be read into `{Self}`",
+    label = "not a type that a row can be read into",
+    note = "derive it: #[derive(montrs_orm::FromRow)]",
+    note = "a single column can be read with fetch_scalar, or into a tuple of one: (T,)"
+)]
+pub trait FromRow<'r>: Sized {
+    /// The columns that the type reads, those of flattened types included: the data model, for tools to read.
+    fn fields(fields: &mut Vec<Field>);
+
+    /// Finds the type's columns in a result. Called once for a result.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`].
+    fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError>;
+
+    /// Reads a row, taking the columns in the order in which [`resolve`](Self::resolve) named them.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::Decode`].
+    fn read(row: &mut RowReader<'r>) -> Result<Self, DbError>;
+}
+
+/// A column that a [`FromRow`] type reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name.
+    pub name: &'static str,
+    /// The field's name.
+    pub rust_field: &'static str,
+    /// The field's type, as it is written.
+    pub rust_type: &'static str,
+    /// Whether a result without the column is an error.
+    pub required: bool,
+}
+
+/// Where in a result the columns of a type are.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    positions: Vec<u32>,
+}
+
+/// The position of a column that is missing and has a default.
+const MISSING: u32 = u32::MAX;
+
+impl Plan {
+    pub(crate) fn of<T: for<'r> FromRow<'r>>(columns: &Columns) -> Result<Self, DbError> {
+        let mut plan = Self::default();
+        T::resolve(columns, &mut plan)?;
+        Ok(plan)
+    }
+
+    /// Adds the column of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`] when there is none, or more than one.
+    pub fn column(&mut self, columns: &Columns, name: &str) -> Result<(), DbError> {
+        let position = columns.require(name)?;
+        self.push(position);
+        Ok(())
+    }
+
+    /// Adds the column of this name, or a gap for [`RowReader::take_or_else`].
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`] when there is more than one.
+    pub fn optional_column(&mut self, columns: &Columns, name: &str) -> Result<(), DbError> {
+        match columns.position(name)? {
+            Some(position) => self.push(position),
+            None => self.positions.push(MISSING),
+        }
+        Ok(())
+    }
+
+    /// Adds the first `count` columns, whatever their names.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`] when there are not exactly so many.
+    pub fn leading_columns(&mut self, columns: &Columns, count: usize) -> Result<(), DbError> {
+        if columns.len() != count {
+            let message = format!("the result has {} columns, and {count} are read by position", columns.len());
+            return Err(DbError::new(DbErrorKind::ColumnNotFound, message));
+        }
+        (0..count).for_each(|position| self.push(position));
+        Ok(())
+    }
+
+    fn push(&mut self, position: usize) {
+        self.positions.push(u32::try_from(position).unwrap_or(MISSING));
+    }
+}
+
+/// Reads the columns of one row in the order of a plan.
+pub struct RowReader<'r> {
+    row: Row<'r>,
+    positions: std::slice::Iter<'r, u32>,
+}
+
+impl<'r> RowReader<'r> {
+    #[inline]
+    pub(crate) fn new(row: Row<'r>, plan: &'r Plan) -> Self {
+        Self { row, positions: plan.positions.iter() }
+    }
+
+    /// The next column's value.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::Decode`], with column, SQL type, Rust type and row.
+    #[inline]
+    pub fn take<T: Decode<'r>>(&mut self) -> Result<T, DbError> {
+        match self.positions.next() {
+            Some(&position) => self.row.at(position as usize),
+            None => Err(DbError::decode("`FromRow::read` takes more columns than `FromRow::resolve` has named")),
+        }
+    }
+
+    /// The next column's value, or the type's default where the result does not have the column.
+    ///
+    /// # Errors
+    ///
+    /// As for [`take`](Self::take).
+    pub fn take_or_default<T: Decode<'r> + Default>(&mut self) -> Result<T, DbError> {
+        self.take_or_else(T::default)
+    }
+
+    /// The next column's value, or this default where the result does not have the column.
+    ///
+    /// # Errors
+    ///
+    /// As for [`take`](Self::take).
+    pub fn take_or_else<T: Decode<'r>>(&mut self, default: impl FnOnce() -> T) -> Result<T, DbError> {
+        if self.positions.as_slice().first() == Some(&MISSING) {
+            self.positions.next();
+            return Ok(default());
+        }
+        self.take()
+    }
+}
+
+/// Scalars read the only column.
+macro_rules! scalars {
+    ($($type:ty),* $(,)?) => {
+        $(impl<'r> FromRow<'r> for $type {
+            fn fields(_: &mut Vec<Field>) {}
+
+            fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
+                plan.leading_columns(columns, 1)
+            }
+
+            fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
+                row.take()
+            }
+        })*
+    };
+}
+
+scalars!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, String, &'r str, Vec<u8>, &'r [u8], crate::Value);
+
+#[cfg(feature = "chrono")]
+scalars!(
+    chrono::NaiveDate,
+    chrono::NaiveTime,
+    chrono::NaiveDateTime,
+    chrono::DateTime<chrono::Utc>,
+    chrono::DateTime<chrono::FixedOffset>,
+    chrono::DateTime<chrono::Local>,
+);
+#[cfg(feature = "json")]
+scalars!(serde_json::Value);
+#[cfg(feature = "rust_decimal")]
+scalars!(rust_decimal::Decimal);
+#[cfg(feature = "uuid")]
+scalars!(uuid::Uuid);
+
+impl<'r, T: Decode<'r>> FromRow<'r> for Option<T> {
+    fn fields(_: &mut Vec<Field>) {}
+
+    fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
+        plan.leading_columns(columns, 1)
+    }
+
+    fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
+        row.take()
+    }
+}
+
+/// Tuples read by position.
+macro_rules! tuples {
+    ($($($type:ident)+;)*) => {
+        $(impl<'r, $($type: Decode<'r>),+> FromRow<'r> for ($($type,)+) {
+            fn fields(_: &mut Vec<Field>) {}
+
+            fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
+                plan.leading_columns(columns, [$(stringify!($type)),+].len())
+            }
+
+            fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
+                Ok(($(row.take::<$type>()?,)+))
+            }
+        })*
+    };
+}
+
+tuples! {
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+    A B C D E F G H I;
+    A B C D E F G H I J;
+    A B C D E F G H I J K;
+    A B C D E F G H I J K L;
+    A B C D E F G H I J K L M;
+    A B C D E F G H I J K L M N;
+    A B C D E F G H I J K L M N O;
+    A B C D E F G H I J K L M N O P;
+}

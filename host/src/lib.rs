@@ -1,0 +1,89 @@
+//! An async, SQL-first data layer whose database drivers are shared libraries, loaded at run time.
+//!
+//! An application is compiled once, without any database client in it. At deployment somebody puts a driver's library
+//! into a plugins directory and sets `DATABASE_URL`; the URL's scheme selects the driver.
+//!
+//! ```no_run
+//! use montrs_orm::{Database, DbError, FromRow};
+//!
+//! #[derive(FromRow)]
+//! struct User {
+//!     id: i64,
+//!     name: String,
+//! }
+//!
+//! # async fn example() -> Result<(), DbError> {
+//! let db = Database::connect_env().await?; // DATABASE_URL
+//! let user: User = db.query("SELECT id, name FROM users WHERE id = $1").bind(1).fetch_one().await?;
+//! let n: i64 = db.query("SELECT count(*) FROM users").fetch_scalar().await?;
+//! let done = db.execute("UPDATE users SET name = $1 WHERE id = $2").bind("Ada").bind(user.id).await?;
+//! assert_eq!(done.rows_affected(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of a query
+//!
+//! [`Database`] (a pool of connections) → [`Query`] (SQL and parameters) → driver → rows, in batches → [`FromRow`].
+//! [`Connection`] and [`Transaction`] take the same calls as [`Database`].
+//!
+//! # What there is not
+//!
+//! No query DSL, no migrations, no implicit cache of results.
+
+#![forbid(unsafe_code)]
+
+mod ai_error;
+mod builder;
+mod columns;
+mod config;
+mod connection;
+mod cursor;
+mod database;
+mod decode;
+mod encode;
+mod error;
+mod error_guide;
+mod executor;
+mod from_row;
+mod pool;
+mod query;
+mod row;
+mod session;
+mod sql;
+mod statement_info;
+mod stream;
+mod transaction;
+mod types;
+mod value;
+
+pub use ai_error::AiError;
+pub use builder::DatabaseBuilder;
+pub use columns::{Column, Columns};
+pub use connection::Connection;
+pub use database::{Database, PoolStatus};
+pub use decode::{Decode, DecodeError};
+pub use encode::{Encode, EncodeError, Encoded};
+pub use error::{DbError, DbErrorKind};
+pub use executor::Executor;
+pub use from_row::{Field, FromRow, Plan, RowReader};
+pub use query::{Done, Query};
+pub use row::{ColumnIndex, Row};
+pub use sql::{RuntimeSql, Sql};
+pub use statement_info::{ParameterInfo, StatementInfo};
+pub use stream::RowStream;
+pub use transaction::Transaction;
+pub use value::Value;
+
+/// Derives [`FromRow`](trait@FromRow) for a struct with named fields.
+pub use montrs_orm_macros::FromRow;
+
+pub use montrs_driver_abi::{
+    Access, Array, Capability, Dimension, Isolation, Kind, LockMode, Nullability, Timestamp, TransactionOptions,
+    ValueRef,
+};
+
+/// Finding drivers: the search path, and what is in it.
+pub mod drivers {
+    pub use montrs_driver_loader::*;
+}

@@ -1,0 +1,211 @@
+//! A statement with its parameters, ready to be run.
+
+use crate::{
+    Database, DbError, DbErrorKind, Decode, Encode, FromRow, Plan, Row, RowReader, RowStream, Sql, StatementInfo,
+    cursor::Cursor, encode, session::Session, transaction::SessionRef,
+};
+use montrs_driver_abi::{ParamBuffer, QueryOptions};
+use std::{panic::Location, pin::Pin};
+
+/// A statement with its parameters. It does nothing until one of its methods, or it itself, is awaited.
+///
+/// Awaiting the query itself runs the statement to its end and answers with what it did, see [`Done`]. The `fetch`
+/// methods read its rows.
+///
+/// Placeholders are `$1`, `$2`, … with every driver; the database's own form works too.
+#[must_use = "a query does nothing until it is awaited"]
+pub struct Query<'e> {
+    source: Source<'e>,
+    sql: Sql,
+    parameters: ParamBuffer,
+    /// The first parameter that could not be encoded.
+    error: Option<DbError>,
+}
+
+/// Where a query gets its connection from.
+pub(crate) enum Source<'e> {
+    /// Any connection of the pool; the place is the caller's.
+    Pool(&'e Database, &'static Location<'static>),
+    /// This one, inside a transaction of this depth.
+    Session(&'e mut Session, u32),
+}
+
+/// What a statement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub(crate) rows_affected: u64,
+    pub(crate) last_insert_id: Option<i64>,
+}
+
+impl Done {
+    /// How many rows were inserted, updated or deleted.
+    pub fn rows_affected(&self) -> u64 {
+        self.rows_affected
+    }
+
+    /// The key of the row that was inserted last, where the database counts them. `RETURNING` works with more of them.
+    pub fn last_insert_id(&self) -> Option<i64> {
+        self.last_insert_id
+    }
+}
+
+/// About how many bytes of rows cross at once.
+const BATCH_BYTES: u32 = 64 * 1024;
+
+impl<'e> Query<'e> {
+    pub(crate) fn new(source: Source<'e>, sql: Sql) -> Self {
+        Self { source, sql, parameters: ParamBuffer::default(), error: None }
+    }
+
+    /// Binds the next parameter: the first call is for `$1`. A value that cannot be sent is reported when the query is
+    /// run.
+    pub fn bind(self, value: impl Encode) -> Self {
+        self.push(None, &value)
+    }
+
+    /// Binds a parameter by its name, where the database has such: `:name` in the SQL, `"name"` here.
+    pub fn bind_named(self, name: &str, value: impl Encode) -> Self {
+        self.push(Some(name), &value)
+    }
+
+    fn push(mut self, name: Option<&str>, value: &impl Encode) -> Self {
+        if let Err(error) = encode::push(&mut self.parameters, name, value) {
+            let name = name.map_or_else(|| format!("${}", self.parameters.len() + 1), |name| format!(":{name}"));
+            let error = DbError::new(DbErrorKind::Encode, format!("parameter {name} cannot be sent: {error}"));
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// The first row. What the statement would return after it is not fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`RowNotFound`](DbErrorKind::RowNotFound) when there is none; what the database says; a row that does not fit `T`.
+    pub async fn fetch_one<T: for<'r> FromRow<'r>>(self) -> Result<T, DbError> {
+        let sql = self.sql.clone();
+        self.fetch_optional().await?.ok_or_else(|| no_row(&sql))
+    }
+
+    /// The first row, if there is one. What the statement would return after it is not fetched.
+    ///
+    /// # Errors
+    ///
+    /// What the database says; a row that does not fit `T`.
+    pub async fn fetch_optional<T: for<'r> FromRow<'r>>(self) -> Result<Option<T>, DbError> {
+        let mut cursor = self.start(1).await?;
+        let plan = Plan::of::<T>(cursor.columns()).map_err(|error| error.in_statement(cursor.sql()))?;
+        cursor.first(|row| T::read(&mut RowReader::new(row, &plan))).await
+    }
+
+    /// The first column of the first row.
+    ///
+    /// # Errors
+    ///
+    /// As for [`fetch_one`](Self::fetch_one).
+    pub async fn fetch_scalar<T: for<'r> Decode<'r>>(self) -> Result<T, DbError> {
+        let mut cursor = self.start(1).await?;
+        let value = cursor.first(|row| row.get(0)).await?;
+        value.ok_or_else(|| no_row(cursor.sql()))
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    ///
+    /// What the database says; a row that does not fit `T`.
+    pub async fn fetch_all<T: for<'r> FromRow<'r>>(self) -> Result<Vec<T>, DbError> {
+        let mut cursor = self.start(0).await?;
+        let plan = Plan::of::<T>(cursor.columns()).map_err(|error| error.in_statement(cursor.sql()))?;
+        let mut out = Vec::with_capacity(cursor.rows_at_hand());
+        cursor.each(|row| T::read(&mut RowReader::new(row, &plan)).map(|value| out.push(value))).await?;
+        Ok(out)
+    }
+
+    /// The rows one by one, in bounded memory: the database is asked for more when those at hand are used up.
+    ///
+    /// The stream may be dropped at any time. It is a [`Stream`](futures_core::Stream); [`RowStream::next`] takes its
+    /// items without a crate for streams.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let mut names = db.query("SELECT name FROM users").fetch::<String>();
+    /// while let Some(name) = names.next().await {
+    ///     println!("{}", name?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fetch<T: for<'r> FromRow<'r> + Send + 'e>(self) -> RowStream<'e, T> {
+        RowStream::new(self.start(0))
+    }
+
+    /// Calls the closure with each row, borrowed from the batch that it came in: nothing is copied that the closure does
+    /// not copy.
+    ///
+    /// # Errors
+    ///
+    /// What the database says; the closure's own error, which ends the fetching.
+    pub async fn for_each(self, work: impl FnMut(Row<'_>) -> Result<(), DbError>) -> Result<(), DbError> {
+        self.start(0).await?.each(work).await
+    }
+
+    /// Tells parameters and columns of the statement without running it. Bound values are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// What the database says of the statement; [`Unsupported`](DbErrorKind::Unsupported) where it cannot tell.
+    pub async fn describe(self) -> Result<StatementInfo, DbError> {
+        let (mut session, _) = self.source.session().await?;
+        let description = session.get().describe(&self.sql).await;
+        Ok(StatementInfo::new(description.map_err(|error| error.in_statement(self.sql.as_str()))?))
+    }
+
+    async fn run(self) -> Result<Done, DbError> {
+        let mut cursor = self.start(0).await?;
+        cursor.each(|_| Ok(())).await?;
+        Ok(cursor.done())
+    }
+
+    async fn start(self, max_rows: u64) -> Result<Cursor<'e>, DbError> {
+        if let Some(error) = self.error {
+            return Err(error.in_statement(self.sql.as_str()));
+        }
+        let (mut session, depth) = self.source.session().await?;
+        let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
+        let result = session.get().query(depth, &self.sql, self.parameters.as_params(), options).await;
+        match result {
+            Ok(result) => Cursor::new(session, self.sql, result),
+            Err(error) => Err(error.in_statement(self.sql.as_str())),
+        }
+    }
+}
+
+impl<'e> Source<'e> {
+    async fn session(self) -> Result<(SessionRef<'e>, u32), DbError> {
+        Ok(match self {
+            Self::Pool(database, at) => (database.checkout(at).await?.into(), 0),
+            Self::Session(session, depth) => (session.into(), depth),
+        })
+    }
+}
+
+impl<'e> IntoFuture for Query<'e> {
+    type Output = Result<Done, DbError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'e>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl std::fmt::Debug for Query<'_> {
+    /// The SQL and the number of parameters; not their values, which may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Query").field("sql", &self.sql.as_str()).field("parameters", &self.parameters.len()).finish()
+    }
+}
+
+fn no_row(sql: impl AsRef<str>) -> DbError {
+    DbError::new(DbErrorKind::RowNotFound, "the statement returned no row").in_statement(sql.as_ref())
+}

@@ -1,0 +1,96 @@
+//! One row of a result.
+
+use crate::{Columns, DbError, DbErrorKind, Decode};
+use montrs_driver_abi::RowBatch;
+
+/// One row, borrowed from the batch that it came in.
+#[derive(Clone, Copy)]
+pub struct Row<'r> {
+    pub(crate) columns: &'r Columns,
+    pub(crate) batch: &'r RowBatch,
+    /// The row's place in the batch.
+    pub(crate) index: usize,
+    /// The row's place in the result, from 0.
+    pub(crate) number: u64,
+}
+
+impl<'r> Row<'r> {
+    /// The value of a column, by its position (from 0) or its name.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// db.query("SELECT id, name FROM users")
+    ///     .for_each(|row| {
+    ///         println!("{}: {}", row.get::<i64>(0)?, row.get::<&str>("name")?);
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`], or [`DbErrorKind::Decode`] with column, types and row.
+    pub fn get<T: Decode<'r>>(&self, column: impl ColumnIndex) -> Result<T, DbError> {
+        self.at(column.position(self.columns)?)
+    }
+
+    /// The result's columns.
+    pub fn columns(&self) -> &'r Columns {
+        self.columns
+    }
+
+    /// The row's place in the result, from 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    #[inline]
+    pub(crate) fn at<T: Decode<'r>>(&self, position: usize) -> Result<T, DbError> {
+        let value = match self.batch.value(self.index, position) {
+            Ok(value) => value,
+            Err(error) => return Err(self.unreadable::<T>(position, &error.to_string())),
+        };
+        T::decode(value).map_err(|error| self.unreadable::<T>(position, &error.to_string()))
+    }
+
+    #[cold]
+    fn unreadable<T>(&self, position: usize, reason: &str) -> DbError {
+        let column = self.columns.get(position);
+        let name = column.map_or("?", |column| column.name());
+        let sql_type = match column.map_or("", |column| column.type_name()) {
+            "" => String::new(),
+            type_name => format!(" (SQL type {type_name})"),
+        };
+        let rust_type = std::any::type_name::<T>();
+        let row = self.number + 1;
+        let message = format!("column {name:?}{sql_type} of row {row} cannot be read as {rust_type}: {reason}");
+        DbError::new(DbErrorKind::Decode, message)
+    }
+}
+
+/// How a column is named: by its position, from 0, or by its name.
+pub trait ColumnIndex {
+    /// The column's position.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`].
+    fn position(&self, columns: &Columns) -> Result<usize, DbError>;
+}
+
+impl ColumnIndex for usize {
+    fn position(&self, columns: &Columns) -> Result<usize, DbError> {
+        if *self < columns.len() {
+            return Ok(*self);
+        }
+        let message = format!("the result has {} columns, and number {self} (from 0) is asked for", columns.len());
+        Err(DbError::new(DbErrorKind::ColumnNotFound, message))
+    }
+}
+
+impl ColumnIndex for &str {
+    fn position(&self, columns: &Columns) -> Result<usize, DbError> {
+        columns.require(self)
+    }
+}

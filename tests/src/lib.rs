@@ -1,0 +1,90 @@
+//! What the integration tests share: a plugins directory with the drivers that were built, and databases to run on.
+
+use montrs_orm::{Database, DatabaseBuilder, drivers::SearchPath};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+use tempfile::TempDir;
+
+/// A directory with every driver that was built for the tests, in the state in which an operator would have it: no one
+/// else can write to it. Made once for a test executable.
+pub fn plugins() -> &'static Path {
+    static PLUGINS: OnceLock<TempDir> = OnceLock::new();
+    PLUGINS
+        .get_or_init(|| {
+            let plugins = private_dir();
+            for library in built_libraries() {
+                let name = library.file_name().expect("a library has a name");
+                install(&library, &plugins.path().join(name));
+            }
+            plugins
+        })
+        .path()
+}
+
+/// The library of a driver that was built for the tests, such as `montrs_driver_sqlite`.
+///
+/// # Panics
+///
+/// When there is none: the package's dev-dependencies say which are built.
+pub fn built_library(crate_name: &str) -> PathBuf {
+    let name = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    built_libraries()
+        .into_iter()
+        .find(|path| path.file_name().is_some_and(|file| file == name.as_str()))
+        .unwrap_or_else(|| panic!("{name} was not built beside the test executable"))
+}
+
+/// A new directory that only this user can enter.
+///
+/// # Panics
+///
+/// When the system gives none.
+pub fn private_dir() -> TempDir {
+    let dir = tempfile::Builder::new().prefix("montrs-test-").tempdir().expect("a temporary directory");
+    restrict(dir.path(), 0o700);
+    dir
+}
+
+/// Copies a library so that no one else can write to it.
+///
+/// # Panics
+///
+/// When it cannot be copied.
+pub fn install(library: &Path, to: &Path) {
+    fs::copy(library, to).unwrap_or_else(|error| panic!("{} -> {}: {error}", library.display(), to.display()));
+    restrict(to, 0o755);
+}
+
+/// A builder that looks for drivers in [`plugins`] only.
+pub fn builder(url: &str) -> DatabaseBuilder {
+    Database::builder().url(url).search_path(SearchPath::only([plugins()]))
+}
+
+/// The drivers' libraries beside the test executable, where cargo puts those of dev-dependencies.
+fn built_libraries() -> Vec<PathBuf> {
+    let executable = std::env::current_exe().expect("a test knows its executable");
+    let deps = executable.parent().expect("an executable lies in a directory");
+    let prefix = format!("{}montrs_", std::env::consts::DLL_PREFIX);
+    let mut libraries: Vec<PathBuf> = fs::read_dir(deps)
+        .expect("the directory of the test executable can be read")
+        .map(|entry| entry.expect("an entry can be read").path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(&prefix) && name.contains("driver") && name.ends_with(std::env::consts::DLL_SUFFIX)
+        })
+        .collect();
+    libraries.sort();
+    libraries
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the owner can set permissions");
+}
+
+#[cfg(not(unix))]
+fn restrict(_path: &Path, _mode: u32) {}
