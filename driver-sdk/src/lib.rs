@@ -122,5 +122,7 @@ pub use montrs_driver_abi::{
     Parameter, Params, QueryOptions, TcpOptions, Timestamp, TransactionOptions, ValueRef, record,
 };
 
+pub use montrs_driver_abi::abi_stable::std_types::RArc;
+
 /// What an operation of a driver ends with.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

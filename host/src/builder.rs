@@ -2,7 +2,7 @@
 
 use crate::{
     Capability, Database, DbError, DbErrorKind,
-    config::Config,
+    config::{Config, ConfiguredUrl},
     pool::{Pool, PoolOptions},
 };
 use montrs_driver_loader as loader;
@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `connect` is awaited"]
 pub struct DatabaseBuilder {
-    url: Option<String>,
+    url: Option<ConfiguredUrl>,
     plugins: Vec<PathBuf>,
     search_path: Option<loader::SearchPath>,
     max_connections: Option<usize>,
@@ -38,7 +38,7 @@ pub struct DatabaseBuilder {
 impl DatabaseBuilder {
     /// The database's URL. Defaults to the environment variable `DATABASE_URL`.
     pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(url.into());
+        self.url = Some(ConfiguredUrl::Literal(url.into()));
         self
     }
 
@@ -90,7 +90,7 @@ impl DatabaseBuilder {
     /// [`Configuration`](DbErrorKind::Configuration) for a file that cannot be read, or a setting that is not known.
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Result<Self, DbError> {
         let Config { database, drivers } = Config::read(&path.into())?;
-        self.url = self.url.or(database.url()?);
+        self.url = self.url.or(database.url());
         self.plugins.extend(drivers.path);
         self.max_connections = self.max_connections.or(database.max_connections);
         self.acquire_timeout = self.acquire_timeout.or(database.acquire_timeout_ms.map(Duration::from_millis));
@@ -115,7 +115,7 @@ impl DatabaseBuilder {
                 )
             })?;
             let url = self.database_url()?;
-            let search_path = self.search_path.unwrap_or_else(|| loader::SearchPath::with(self.plugins));
+            let search_path = self.drivers_path();
             let (driver, guard, url) = load(&runtime, search_path, url).await?;
             let redacted_url = driver.redact(&url);
             let opening = |error: DbError| error.during(format_args!("cannot open {redacted_url}"));
@@ -127,9 +127,14 @@ impl DatabaseBuilder {
         }
     }
 
+    /// The directories in which [`connect`](Self::connect) looks for the driver.
+    pub fn drivers_path(&self) -> loader::SearchPath {
+        self.search_path.clone().unwrap_or_else(|| loader::SearchPath::with(&self.plugins))
+    }
+
     fn database_url(&self) -> Result<String, DbError> {
         if let Some(url) = &self.url {
-            return Ok(url.clone());
+            return url.read();
         }
         std::env::var("DATABASE_URL").map_err(|_| {
             DbError::new(

@@ -38,19 +38,45 @@ impl Config {
             )
         };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))
+        toml::from_str(&text).map_err(|error| wrong(problem(&error, &text)))
+    }
+}
+
+/// What is wrong and where, without the text of the line: it may hold a password.
+fn problem(error: &toml::de::Error, text: &str) -> String {
+    let start = error.span().and_then(|span| text.get(..span.start));
+    match start {
+        Some(before) => format!("line {}: {}", before.matches('\n').count() + 1, error.message()),
+        None => error.message().to_owned(),
     }
 }
 
 impl DatabaseTable {
-    /// The URL, read from the environment where it is `env:NAME`.
-    pub(crate) fn url(&self) -> Result<Option<String>, DbError> {
-        let Some(name) = self.url.as_deref().and_then(|url| url.strip_prefix("env:")) else {
-            return Ok(self.url.clone());
-        };
-        std::env::var(name).map(Some).map_err(|_| {
-            let message = format!("the settings take the database URL from the variable {name}, which is not set");
-            DbError::new(DbErrorKind::Configuration, message)
+    /// Where the URL comes from, if the file says so.
+    pub(crate) fn url(&self) -> Option<ConfiguredUrl> {
+        self.url.as_deref().map(|url| match url.strip_prefix("env:") {
+            Some(name) => ConfiguredUrl::Environment(name.into()),
+            None => ConfiguredUrl::Literal(url.into()),
         })
+    }
+}
+
+/// A URL, or where to find it when it is needed.
+#[derive(Clone)]
+pub(crate) enum ConfiguredUrl {
+    Literal(String),
+    /// In the environment variable of this name.
+    Environment(String),
+}
+
+impl ConfiguredUrl {
+    pub(crate) fn read(&self) -> Result<String, DbError> {
+        match self {
+            Self::Literal(url) => Ok(url.clone()),
+            Self::Environment(name) => std::env::var(name).map_err(|_| {
+                let message = format!("the settings take the database URL from the variable {name}, which is not set");
+                DbError::new(DbErrorKind::Configuration, message)
+            }),
+        }
     }
 }

@@ -4,8 +4,14 @@ use crate::{Columns, DbError, DbErrorKind, Done, Row, Sql, transaction::SessionR
 use montrs_driver_abi::{Batch, BatchError, RowBatch};
 use montrs_driver_loader::QueryResult;
 
-/// The rows of a statement, a batch at a time. Dropping it leaves an open result to the session, which closes it.
-pub(crate) struct Cursor<'e> {
+/// The result of a statement: its columns, its rows one by one, and what it did. Made by [`Query::cursor`].
+///
+/// The rows come in batches, so memory is bounded, and each is borrowed from its batch. A cursor may be dropped at any
+/// time; the result is then closed before the next operation on its connection.
+///
+/// [`Query::cursor`]: crate::Query::cursor
+#[must_use = "a cursor that is dropped reads no row"]
+pub struct Cursor<'e> {
     session: SessionRef<'e>,
     sql: Sql,
     columns: Columns,
@@ -33,8 +39,21 @@ impl<'e> Cursor<'e> {
         Ok(cursor)
     }
 
-    pub(crate) fn columns(&self) -> &Columns {
+    /// The columns of the result; none for a statement without one.
+    pub fn columns(&self) -> &Columns {
         &self.columns
+    }
+
+    /// The next row, or `None` at the end. Dropping the future loses no row.
+    ///
+    /// # Errors
+    ///
+    /// What the database says; a batch that cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Row<'_>>, DbError> {
+        if !self.fill().await? {
+            return Ok(None);
+        }
+        Ok(self.take())
     }
 
     pub(crate) fn sql(&self) -> &str {
@@ -42,7 +61,7 @@ impl<'e> Cursor<'e> {
     }
 
     /// What the statement did, once all rows were read.
-    pub(crate) fn done(&self) -> Done {
+    pub fn done(&self) -> Done {
         self.done
     }
 
@@ -74,19 +93,26 @@ impl<'e> Cursor<'e> {
 
     /// Reads the next of the rows at hand.
     pub(crate) fn read<T>(&mut self, read: impl FnOnce(Row<'_>) -> Result<T, DbError>) -> Result<T, DbError> {
-        let Some(batch) = &self.batch else {
+        let Some(row) = self.take() else {
             return Err(DbError::new(DbErrorKind::RowNotFound, "no row is at hand"));
         };
+        read(row).map_err(|error| error.in_statement(self.sql.as_str()))
+    }
+
+    /// The next of the rows at hand.
+    #[inline]
+    fn take(&mut self) -> Option<Row<'_>> {
+        let batch = self.batch.as_ref()?;
         let row = Row { columns: &self.columns, batch, index: self.index, number: self.number };
         self.index += 1;
         self.number += 1;
-        read(row).map_err(|error| error.in_statement(self.sql.as_str()))
+        Some(row)
     }
 
     /// Sees to it that a row is at hand; `false` when there are no more.
     pub(crate) async fn fill(&mut self) -> Result<bool, DbError> {
         while self.rows_at_hand() == 0 {
-            let session = self.session.get();
+            let session = &mut *self.session;
             if !session.has_more() {
                 return Ok(false);
             }
@@ -117,10 +143,16 @@ impl<'e> Cursor<'e> {
     }
 }
 
+impl std::fmt::Debug for Cursor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cursor").field("sql", &self.sql()).field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Cursor<'_> {
     fn drop(&mut self) {
         if let Some(batch) = self.batch.take() {
-            self.session.get().recycle(batch.into_spare());
+            self.session.recycle(batch.into_spare());
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Query, Sql, Transaction, TransactionOptions,
+    Capability, Connection, DatabaseBuilder, DbError, Query, Session, Sql, Transaction, TransactionOptions,
     pool::{Pool, PooledSession},
     query::Source,
+    transaction::SessionRef,
 };
 use montrs_driver_loader as loader;
 use std::{panic::Location, sync::Arc};
@@ -130,7 +131,7 @@ impl Database {
         options: TransactionOptions,
     ) -> impl Future<Output = Result<Transaction<'static>, DbError>> + Send + '_ {
         let at = Location::caller();
-        async move { Transaction::begin_on(self.checkout(at).await?.into(), 0, options).await }
+        async move { Transaction::begin(SessionRef::Pooled(self.checkout(at).await?), options).await }
     }
 
     /// Runs the closure in a transaction: committed when it returns `Ok`, rolled back when it returns `Err`, panics, or
@@ -154,13 +155,13 @@ impl Database {
     #[track_caller]
     pub fn transaction<'a, T, E, F>(&'a self, work: F) -> impl Future<Output = Result<T, E>> + use<'a, T, E, F>
     where
-        F: AsyncFnOnce(&mut Transaction<'static>) -> Result<T, E> + 'a,
+        F: AsyncFnOnce(&mut Session) -> Result<T, E> + 'a,
         E: From<DbError>,
     {
         let at = Location::caller();
         async move {
-            let session = self.checkout(at).await?.into();
-            Transaction::begin_on(session, 0, TransactionOptions::default()).await?.run(work).await
+            let session = SessionRef::Pooled(self.checkout(at).await?);
+            Transaction::begin(session, TransactionOptions::default()).await?.run(work).await
         }
     }
 

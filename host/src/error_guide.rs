@@ -3,6 +3,58 @@
 use crate::{AiError, DbError, DbErrorKind};
 
 impl DbErrorKind {
+    /// All kinds, in the order of the catalogue.
+    pub const ALL: &[Self] = &[
+        Self::UniqueViolation,
+        Self::ForeignKeyViolation,
+        Self::NotNullViolation,
+        Self::CheckViolation,
+        Self::ExclusionViolation,
+        Self::Query,
+        Self::Syntax,
+        Self::UndefinedTable,
+        Self::UndefinedColumn,
+        Self::UndefinedFunction,
+        Self::Ambiguous,
+        Self::EmptyStatement,
+        Self::MultipleStatements,
+        Self::Parameters,
+        Self::Data,
+        Self::TooLarge,
+        Self::Encode,
+        Self::Decode,
+        Self::RowNotFound,
+        Self::ColumnNotFound,
+        Self::Serialization,
+        Self::Deadlock,
+        Self::LockTimeout,
+        Self::Busy,
+        Self::Cancelled,
+        Self::Timeout,
+        Self::TransactionState,
+        Self::Connection,
+        Self::ConnectionLost,
+        Self::Authentication,
+        Self::Tls,
+        Self::TooManyConnections,
+        Self::DatabaseNotFound,
+        Self::ReadOnly,
+        Self::DiskFull,
+        Self::Corrupt,
+        Self::Permission,
+        Self::Io,
+        Self::OutOfMemory,
+        Self::PoolTimeout,
+        Self::PoolClosed,
+        Self::Configuration,
+        Self::Unsupported,
+        Self::DriverNotFound,
+        Self::DriverRefused,
+        Self::DriverIncompatible,
+        Self::DriverPanicked,
+        Self::DriverProtocol,
+    ];
+
     /// The stable code: it never changes its meaning.
     pub const fn code(self) -> &'static str {
         match self {
@@ -55,6 +107,14 @@ impl DbErrorKind {
             Self::DriverPanicked => "DB_DRIVER_PANICKED",
             Self::DriverProtocol => "DB_DRIVER_PROTOCOL",
         }
+    }
+}
+
+impl DbError {
+    /// What the kind of error means in this case, in one sentence or two: the explanation without the report and the
+    /// statement, for who shows those apart.
+    pub fn meaning(&self) -> String {
+        cause(self)
     }
 }
 
@@ -111,7 +171,7 @@ fn place(error: &DbError) -> String {
         (Some(table), Some(column)) => format!("the column {table}.{column}"),
         (Some(table), None) => format!("the table {table}"),
         (None, Some(column)) => format!("the column {column}"),
-        (None, None) => "the table".into(),
+        (None, None) => "a column".into(),
     }
 }
 
@@ -290,6 +350,38 @@ fn fixes(error: &DbError) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The catalogue as the documentation has it.
+    fn catalogue() -> String {
+        let mut out = String::from(
+            "# Errors\n\n\
+             Every error is a `DbError`. Its kind has a stable code, which never changes its meaning; `AiError` gives the code,\n\
+             an explanation with the names of the case at hand, and fixes. This page is written by the tests from the code.\n",
+        );
+        for kind in DbErrorKind::ALL {
+            let error = DbError::new(*kind, "");
+            out.push_str(&format!("\n## {}\n\n{}\n\n", kind.code(), cause(&error)));
+            fixes(&error).iter().for_each(|fix| out.push_str(&format!("- {fix}\n")));
+        }
+        out
+    }
+
+    #[test]
+    fn the_catalogue_in_the_documentation_is_that_of_the_code() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
+        if std::env::var_os("MONTRS_WRITE_DOCS").is_some() {
+            std::fs::write(&path, catalogue()).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(written, catalogue(), "run the tests with MONTRS_WRITE_DOCS=1 to write it anew");
+    }
+
+    #[test]
+    fn no_kind_is_left_out_and_codes_are_distinct() {
+        assert_eq!(DbErrorKind::ALL.len(), DbErrorKind::DriverProtocol as usize + 1, "DriverProtocol is the last kind");
+        let codes: std::collections::BTreeSet<&str> = DbErrorKind::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), DbErrorKind::ALL.len());
+    }
 
     #[test]
     fn places_count_lines_and_characters_from_one() {

@@ -1,10 +1,10 @@
 //! What can run a statement.
 
-use crate::{Connection, Database, Query, Sql, Transaction};
+use crate::{Connection, Database, Query, Session, Sql, Transaction};
 use std::panic::Location;
 
-/// Anything that a statement can be run on: `&Database`, `&mut Connection`, `&mut Transaction`. For functions that leave
-/// the choice to their caller.
+/// Anything that a statement can be run on: `&Database`, `&mut Connection`, `&mut Transaction`, `&mut Session`. For
+/// functions that leave the choice to their caller.
 ///
 /// ```no_run
 /// use montrs_orm::{Database, DbError, Executor};
@@ -32,6 +32,12 @@ impl<'e> Executor<'e> for &'e Database {
     }
 }
 
+impl<'e> Executor<'e> for &'e mut Session {
+    fn run(self, sql: impl Into<Sql>) -> Query<'e> {
+        self.query(sql)
+    }
+}
+
 impl<'e> Executor<'e> for &'e mut Connection {
     fn run(self, sql: impl Into<Sql>) -> Query<'e> {
         self.query(sql)
@@ -47,6 +53,7 @@ impl<'e> Executor<'e> for &'e mut Transaction<'_> {
 mod sealed {
     pub trait Sealed {}
     impl Sealed for &crate::Database {}
+    impl Sealed for &mut crate::Session {}
     impl Sealed for &mut crate::Connection {}
     impl Sealed for &mut crate::Transaction<'_> {}
 }

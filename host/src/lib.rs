@@ -25,7 +25,7 @@
 //! # The way of a query
 //!
 //! [`Database`] (a pool of connections) → [`Query`] (SQL and parameters) → driver → rows, in batches → [`FromRow`].
-//! [`Connection`] and [`Transaction`] take the same calls as [`Database`].
+//! A [`Session`], which is what [`Connection`] and [`Transaction`] dereference to, takes the same calls as [`Database`].
 //!
 //! # What there is not
 //!
@@ -61,6 +61,7 @@ pub use ai_error::AiError;
 pub use builder::DatabaseBuilder;
 pub use columns::{Column, Columns};
 pub use connection::Connection;
+pub use cursor::Cursor;
 pub use database::{Database, PoolStatus};
 pub use decode::{Decode, DecodeError};
 pub use encode::{Encode, EncodeError, Encoded};
@@ -69,6 +70,7 @@ pub use executor::Executor;
 pub use from_row::{Field, FromRow, Plan, RowReader};
 pub use query::{Done, Query};
 pub use row::{ColumnIndex, Row};
+pub use session::Session;
 pub use sql::{RuntimeSql, Sql};
 pub use statement_info::{ParameterInfo, StatementInfo};
 pub use stream::RowStream;

@@ -147,16 +147,17 @@ struct Manager {
 }
 
 impl managed::Manager for Manager {
-    type Type = Session;
+    /// In a box: checking out moves it.
+    type Type = Box<Session>;
     type Error = DbError;
 
-    async fn create(&self) -> Result<Session, DbError> {
+    async fn create(&self) -> Result<Box<Session>, DbError> {
         let connection = self.database.connect().await?;
-        Ok(Session::new(connection, self.statement_cache_capacity))
+        Ok(Box::new(Session::new(connection, self.statement_cache_capacity)))
     }
 
     /// Connections come back clean; this is for one whose reset was cut off with its runtime.
-    async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<DbError> {
+    async fn recycle(&self, session: &mut Box<Session>, _: &Metrics) -> RecycleResult<DbError> {
         if session.is_clean() {
             return Ok(());
         }

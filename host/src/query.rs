@@ -26,8 +26,8 @@ pub struct Query<'e> {
 pub(crate) enum Source<'e> {
     /// Any connection of the pool; the place is the caller's.
     Pool(&'e Database, &'static Location<'static>),
-    /// This one, inside a transaction of this depth.
-    Session(&'e mut Session, u32),
+    /// This one.
+    Session(&'e mut Session),
 }
 
 /// What a statement did.
@@ -150,14 +150,35 @@ impl<'e> Query<'e> {
         self.start(0).await?.each(work).await
     }
 
+    /// Runs the statement and hands over its result: its columns, also when there are no rows, then its rows one by one,
+    /// borrowed and in bounded memory, then what it did. For tools that do not know the statement before.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let mut cursor = db.query("SELECT id, name FROM users").cursor().await?;
+    /// println!("{:?}", cursor.columns());
+    /// while let Some(row) = cursor.next().await? {
+    ///     println!("{}: {}", row.get::<i64>(0)?, row.get::<&str>(1)?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    pub async fn cursor(self) -> Result<Cursor<'e>, DbError> {
+        self.start(0).await
+    }
+
     /// Tells parameters and columns of the statement without running it. Bound values are not looked at.
     ///
     /// # Errors
     ///
     /// What the database says of the statement; [`Unsupported`](DbErrorKind::Unsupported) where it cannot tell.
     pub async fn describe(self) -> Result<StatementInfo, DbError> {
-        let (mut session, _) = self.source.session().await?;
-        let description = session.get().describe(&self.sql).await;
+        let mut session = self.source.session().await?;
+        let description = session.describe(&self.sql).await;
         Ok(StatementInfo::new(description.map_err(|error| error.in_statement(self.sql.as_str()))?))
     }
 
@@ -171,9 +192,9 @@ impl<'e> Query<'e> {
         if let Some(error) = self.error {
             return Err(error.in_statement(self.sql.as_str()));
         }
-        let (mut session, depth) = self.source.session().await?;
+        let mut session = self.source.session().await?;
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
-        let result = session.get().query(depth, &self.sql, self.parameters.as_params(), options).await;
+        let result = session.run(&self.sql, self.parameters.as_params(), options).await;
         match result {
             Ok(result) => Cursor::new(session, self.sql, result),
             Err(error) => Err(error.in_statement(self.sql.as_str())),
@@ -182,10 +203,10 @@ impl<'e> Query<'e> {
 }
 
 impl<'e> Source<'e> {
-    async fn session(self) -> Result<(SessionRef<'e>, u32), DbError> {
+    async fn session(self) -> Result<SessionRef<'e>, DbError> {
         Ok(match self {
-            Self::Pool(database, at) => (database.checkout(at).await?.into(), 0),
-            Self::Session(session, depth) => (session.into(), depth),
+            Self::Pool(database, at) => SessionRef::Pooled(database.checkout(at).await?),
+            Self::Session(session) => SessionRef::Borrowed(session),
         })
     }
 }

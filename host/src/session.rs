@@ -1,6 +1,6 @@
 //! A connection with its prepared statements and the state of its transaction.
 
-use crate::{DbError, DbErrorKind, Sql};
+use crate::{DbError, DbErrorKind, Query, Sql, Transaction, query::Source, transaction::SessionRef};
 use lru::LruCache;
 use montrs_driver_abi::{
     Batch, ConnectionStatus, Description, DriverError, ErrorKind, NextBatch, Params, QueryOptions, TransactionOptions,
@@ -8,18 +8,22 @@ use montrs_driver_abi::{
 use montrs_driver_loader::{Connection, QueryResult, Rows, Statement};
 use std::{num::NonZeroUsize, time::Duration};
 
-/// A connection to the database.
+/// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
+/// closure of a transaction is given.
 ///
-/// Whatever a future of the caller's left unfinished is put right before the next operation, by [`ready`](Self::ready).
-pub(crate) struct Session {
+/// Every future of a session may be dropped at any time. What is then left unfinished is put right before the next
+/// operation.
+pub struct Session {
     connection: Connection,
     statements: LruCache<Sql, Statement>,
     /// The result whose rows are being fetched; a reader that is dropped leaves it here.
     rows: Option<Rows>,
-    /// How many transactions are open: 0 is none, 1 the transaction, more are savepoints inside it.
+    /// How many transactions the caller has open: 0 is none, 1 the transaction, more are savepoints inside it.
     depth: u32,
     /// The outermost level that was dropped without an end.
     abandoned: Option<u32>,
+    /// The transaction was rolled back under the caller's feet: until the caller has ended it too, nothing runs.
+    lost: bool,
     /// Buffers of a batch that was read.
     spare: Option<Batch>,
 }
@@ -35,21 +39,73 @@ impl Session {
             rows: None,
             depth: 0,
             abandoned: None,
+            lost: false,
             spare: None,
         }
     }
 
-    /// Runs a statement and answers with its first rows; when there are more, [`next`](Self::next) has them. `depth` is
-    /// the level of the caller's transaction, which may have been lost.
-    pub(crate) async fn query(
+    /// A statement to be run in this session; see [`Query`].
+    pub fn query(&mut self, sql: impl Into<Sql>) -> Query<'_> {
+        Query::new(Source::Session(self), sql.into())
+    }
+
+    /// The same as [`query`](Self::query), for statements that are run for what they do.
+    pub fn execute(&mut self, sql: impl Into<Sql>) -> Query<'_> {
+        self.query(sql)
+    }
+
+    /// Begins a transaction; inside a transaction, a savepoint. It is rolled back when it is dropped without
+    /// [`commit`](Transaction::commit).
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    pub async fn begin(&mut self) -> Result<Transaction<'_>, DbError> {
+        self.begin_with(TransactionOptions::default()).await
+    }
+
+    /// Begins a transaction with these options, which a savepoint does not look at. What the database cannot give is an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    pub async fn begin_with(&mut self, options: TransactionOptions) -> Result<Transaction<'_>, DbError> {
+        Transaction::begin(SessionRef::Borrowed(self), options).await
+    }
+
+    /// Runs the closure in a transaction, or inside a transaction in a savepoint: kept when it returns `Ok`, undone when
+    /// it returns `Err`, panics, or is dropped at any await.
+    ///
+    /// # Errors
+    ///
+    /// What the closure returns; what the database says of begin and commit, turned into the closure's error.
+    pub async fn transaction<T, E, F>(&mut self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Session) -> Result<T, E>,
+        E: From<DbError>,
+    {
+        self.begin().await?.run(work).await
+    }
+
+    /// Checks that the database answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub async fn ping(&mut self) -> Result<(), DbError> {
+        self.ready().await?;
+        Ok(self.connection.ping().await?)
+    }
+
+    /// Runs a statement and answers with its first rows; when there are more, [`next`](Self::next) has them.
+    pub(crate) async fn run(
         &mut self,
-        depth: u32,
         sql: &Sql,
         parameters: Params<'_>,
         options: QueryOptions,
     ) -> Result<QueryResult, DbError> {
         self.ready().await?;
-        self.expect_depth(depth)?;
         let spare = self.spare.take().unwrap_or(Batch::EMPTY);
         if !self.statements.contains(sql) {
             let statement = self.connection.prepare(sql.as_str()).await?;
@@ -89,100 +145,88 @@ impl Session {
         Ok(self.connection.describe(&mut statement).await?)
     }
 
-    pub(crate) async fn ping(&mut self) -> Result<(), DbError> {
+    /// Opens one more level, and returns its depth.
+    pub(crate) async fn enter(&mut self, options: TransactionOptions) -> Result<u32, DbError> {
         self.ready().await?;
-        Ok(self.connection.ping().await?)
-    }
-
-    /// Opens one more level inside the caller's, and returns its depth.
-    pub(crate) async fn begin(&mut self, outer: u32, options: TransactionOptions) -> Result<u32, DbError> {
-        self.ready().await?;
-        self.expect_depth(outer)?;
+        let outer = self.depth;
         let depth = outer + 1;
         // Until the level is known to be open, it counts as abandoned: this future may be dropped.
         (self.depth, self.abandoned) = (depth, Some(depth));
-        let begun = match depth {
-            1 => self.connection.begin(options).await,
-            _ => self.connection.savepoint(depth - 1).await,
+        let entered = match outer {
+            0 => self.connection.begin(options).await,
+            _ => self.connection.savepoint(outer).await,
         };
         self.abandoned = None;
-        if begun.is_err() {
-            self.depth = depth - 1;
+        if entered.is_err() {
+            self.depth = outer;
         }
-        begun?;
+        entered?;
         Ok(depth)
     }
 
-    /// Keeps what was done at this level. When it fails, the level is abandoned.
-    pub(crate) async fn commit(&mut self, depth: u32) -> Result<(), DbError> {
+    /// Keeps what was done at this level. When it fails, the level is still there, to be abandoned.
+    pub(crate) async fn keep(&mut self, depth: u32) -> Result<(), DbError> {
+        if self.depth > depth {
+            self.abandon(depth + 1);
+        }
         self.ready().await?;
-        self.expect_depth(depth)?;
-        self.abandoned = Some(depth);
         match depth {
             1 => self.connection.commit().await?,
             _ => self.connection.release(depth - 1).await?,
         }
-        (self.depth, self.abandoned) = (depth - 1, None);
+        self.depth = depth - 1;
         Ok(())
     }
 
     /// Undoes what was done at this level and in the levels inside it.
-    pub(crate) async fn rollback(&mut self, depth: u32) -> Result<(), DbError> {
+    pub(crate) async fn undo(&mut self, depth: u32) -> Result<(), DbError> {
         self.abandon(depth);
-        self.ready().await
+        match self.ready().await {
+            // It was undone already, which is what was asked for.
+            Err(_) if self.lost => Ok(()),
+            undone => undone,
+        }
     }
 
-    /// Notes that a level was dropped; it is rolled back before the next operation.
+    /// Notes that a level has ended, and is to be rolled back before the next operation.
     pub(crate) fn abandon(&mut self, depth: u32) {
-        if depth <= self.depth {
-            self.abandoned = Some(self.abandoned.map_or(depth, |outermost| outermost.min(depth)));
-        }
+        self.abandoned = Some(self.abandoned.map_or(depth, |outermost| outermost.min(depth)));
     }
 
-    fn expect_depth(&self, depth: u32) -> Result<(), DbError> {
-        if self.depth == depth {
-            return Ok(());
-        }
-        Err(DbError::new(DbErrorKind::TransactionState, "the transaction was rolled back already"))
-    }
-
-    /// Puts right what was left unfinished: closes an open result, rolls back what was abandoned, resets the connection
-    /// after an operation whose future was dropped.
+    /// Puts right what was left unfinished: closes an open result, resets the connection after an operation whose future
+    /// was dropped, rolls back what was abandoned.
     async fn ready(&mut self) -> Result<(), DbError> {
         if let Some(rows) = self.rows.take() {
             self.connection.close_rows(rows).await?;
         }
         if self.connection.needs_reset() {
-            return self.recover().await;
+            // A reset rolls back the whole transaction, be it the caller's or one that was begun in SQL.
+            let was_begun_in_sql = self.depth == 0 && self.in_transaction();
+            self.connection.reset().await?;
+            self.lost = self.depth > 0;
+            if was_begun_in_sql {
+                return Err(lost());
+            }
         }
-        let Some(depth) = self.abandoned else { return Ok(()) };
-        match depth {
-            1 if self.in_transaction() => self.connection.rollback().await?,
-            1 => {}
-            _ => self.connection.rollback_to(depth - 1).await?,
+        if let Some(depth) = self.abandoned {
+            match depth {
+                _ if self.lost => {}
+                // A commit that failed may have ended the transaction.
+                1 if self.in_transaction() => self.connection.rollback().await?,
+                1 => {}
+                _ => self.connection.rollback_to(depth - 1).await?,
+            }
+            (self.depth, self.abandoned) = (depth - 1, None);
         }
-        (self.depth, self.abandoned) = (depth - 1, None);
-        Ok(())
-    }
-
-    /// After an operation whose future was dropped: resets the connection, which rolls back an open transaction. When
-    /// that was not what the caller gave up, it is an error: going on would be outside of the transaction.
-    async fn recover(&mut self) -> Result<(), DbError> {
-        let lost = (self.depth > 0 && self.abandoned != Some(1)) || (self.depth == 0 && self.in_transaction());
-        self.reset().await?;
-        if lost {
-            let message =
-                "an operation of this transaction was dropped before its end, so the transaction was rolled back";
-            return Err(DbError::new(DbErrorKind::TransactionState, message));
-        }
-        Ok(())
+        self.lost &= self.depth > 0;
+        if self.lost { Err(lost()) } else { Ok(()) }
     }
 
     /// Makes the session as good as new. After an error it must be given up.
     pub(crate) async fn reset(&mut self) -> Result<(), DbError> {
         self.rows = None;
         self.connection.reset().await?;
-        (self.depth, self.abandoned) = (0, None);
+        (self.depth, self.abandoned, self.lost) = (0, None, false);
         Ok(())
     }
 
@@ -203,6 +247,18 @@ impl Session {
         drop(self.rows);
         drop(self.statements);
         self.connection.close().await
+    }
+}
+
+/// Going on would be outside of the transaction.
+fn lost() -> DbError {
+    let message = "an operation of this transaction was dropped before its end, so the transaction was rolled back";
+    DbError::new(DbErrorKind::TransactionState, message)
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("transaction_depth", &self.depth).finish_non_exhaustive()
     }
 }
 

@@ -17,19 +17,19 @@ pub struct RowStream<'e, T> {
     row: std::marker::PhantomData<fn() -> T>,
 }
 
-type Filling<'e> = Pin<Box<dyn Future<Output = Result<Option<Cursor<'e>>, DbError>> + Send + 'e>>;
+type Filling<'e> = Pin<Box<dyn Future<Output = Result<Option<Box<Cursor<'e>>>, DbError>> + Send + 'e>>;
 
 enum State<'e> {
     /// The statement is started, or more rows are fetched; `None` is the end.
     Filling(Filling<'e>),
     /// There are rows at hand.
-    Reading(Cursor<'e>),
+    Reading(Box<Cursor<'e>>),
     Ended,
 }
 
 impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
     pub(crate) fn new(start: impl Future<Output = Result<Cursor<'e>, DbError>> + Send + 'e) -> Self {
-        let state = State::Filling(Box::pin(async move { fill(start.await?).await }));
+        let state = State::Filling(Box::pin(async move { fill(Box::new(start.await?)).await }));
         Self { state, plan: None, row: std::marker::PhantomData }
     }
 
@@ -77,7 +77,7 @@ impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
     }
 }
 
-async fn fill(mut cursor: Cursor<'_>) -> Result<Option<Cursor<'_>>, DbError> {
+async fn fill(mut cursor: Box<Cursor<'_>>) -> Result<Option<Box<Cursor<'_>>>, DbError> {
     Ok(cursor.fill().await?.then_some(cursor))
 }
 

@@ -1,11 +1,24 @@
 //! Transactions, and savepoints inside them.
 
-use crate::{DbError, Query, Sql, TransactionOptions, pool::PooledSession, query::Source, session::Session};
+use crate::{DbError, Session, TransactionOptions, pool::PooledSession};
+use std::ops::{Deref, DerefMut};
 
-/// A transaction, or a savepoint inside one.
+/// A transaction, or a savepoint inside one. It dereferences to the [`Session`] that it runs in.
 ///
-/// It is rolled back when it is dropped without [`commit`](Self::commit), at whatever await. [`begin`](Self::begin) and
-/// [`transaction`](Self::transaction) nest: a transaction inside a transaction is a savepoint.
+/// It is rolled back when it is dropped without [`commit`](Self::commit), at whatever await.
+/// [`begin`](Session::begin) and [`transaction`](Session::transaction) nest.
+///
+/// ```no_run
+/// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+/// let mut tx = db.begin().await?;
+/// tx.execute("DELETE FROM sessions").await?;
+/// let mut savepoint = tx.begin().await?;
+/// savepoint.execute("DELETE FROM users").await?;
+/// drop(savepoint); // The users stay.
+/// tx.commit().await
+/// # }
+/// ```
+#[must_use = "a transaction that is dropped is rolled back"]
 pub struct Transaction<'c> {
     session: SessionRef<'c>,
     /// 1 for the transaction itself, more for a savepoint.
@@ -19,8 +32,10 @@ pub(crate) enum SessionRef<'c> {
     Borrowed(&'c mut Session),
 }
 
-impl SessionRef<'_> {
-    pub(crate) fn get(&mut self) -> &mut Session {
+impl Deref for SessionRef<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
         match self {
             Self::Pooled(session) => session,
             Self::Borrowed(session) => session,
@@ -28,36 +43,28 @@ impl SessionRef<'_> {
     }
 }
 
-impl From<PooledSession> for SessionRef<'_> {
-    fn from(session: PooledSession) -> Self {
-        Self::Pooled(session)
-    }
-}
-
-impl<'c> From<&'c mut Session> for SessionRef<'c> {
-    fn from(session: &'c mut Session) -> Self {
-        Self::Borrowed(session)
+impl DerefMut for SessionRef<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        match self {
+            Self::Pooled(session) => session,
+            Self::Borrowed(session) => session,
+        }
     }
 }
 
 impl<'c> Transaction<'c> {
-    /// Begins a transaction inside the level `outer`; 0 is none.
-    pub(crate) async fn begin_on(
-        mut session: SessionRef<'c>,
-        outer: u32,
-        options: TransactionOptions,
-    ) -> Result<Self, DbError> {
-        let depth = session.get().begin(outer, options).await?;
+    pub(crate) async fn begin(mut session: SessionRef<'c>, options: TransactionOptions) -> Result<Self, DbError> {
+        let depth = session.enter(options).await?;
         Ok(Self { session, depth, ended: false })
     }
 
     /// Runs the closure, then commits or rolls back.
     pub(crate) async fn run<T, E, F>(mut self, work: F) -> Result<T, E>
     where
-        F: AsyncFnOnce(&mut Transaction<'c>) -> Result<T, E>,
+        F: AsyncFnOnce(&mut Session) -> Result<T, E>,
         E: From<DbError>,
     {
-        match work(&mut self).await {
+        match work(&mut self.session).await {
             Ok(value) => {
                 self.commit().await?;
                 Ok(value)
@@ -71,39 +78,6 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// A statement to be run in the transaction; see [`Query`].
-    pub fn query(&mut self, sql: impl Into<Sql>) -> Query<'_> {
-        Query::new(Source::Session(self.session.get(), self.depth), sql.into())
-    }
-
-    /// The same as [`query`](Self::query), for statements that are run for what they do.
-    pub fn execute(&mut self, sql: impl Into<Sql>) -> Query<'_> {
-        self.query(sql)
-    }
-
-    /// Sets a savepoint, as a transaction inside this one.
-    ///
-    /// # Errors
-    ///
-    /// What the database says.
-    pub async fn begin(&mut self) -> Result<Transaction<'_>, DbError> {
-        let outer = self.depth;
-        Transaction::begin_on(SessionRef::Borrowed(self.session.get()), outer, TransactionOptions::default()).await
-    }
-
-    /// Runs the closure in a savepoint: kept when it returns `Ok`, undone when it returns `Err`, panics, or is dropped.
-    ///
-    /// # Errors
-    ///
-    /// What the closure returns; what the database says of the savepoint, turned into the closure's error.
-    pub async fn transaction<T, E, F>(&mut self, work: F) -> Result<T, E>
-    where
-        F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
-        E: From<DbError>,
-    {
-        self.begin().await?.run(work).await
-    }
-
     /// Commits; a savepoint's work becomes part of the transaction around it.
     ///
     /// # Errors
@@ -111,7 +85,7 @@ impl<'c> Transaction<'c> {
     /// What the database says. The transaction is then rolled back.
     pub async fn commit(mut self) -> Result<(), DbError> {
         let depth = self.depth;
-        self.session.get().commit(depth).await?;
+        self.session.keep(depth).await?;
         self.ended = true;
         Ok(())
     }
@@ -123,9 +97,23 @@ impl<'c> Transaction<'c> {
     /// What the database says.
     pub async fn rollback(mut self) -> Result<(), DbError> {
         let depth = self.depth;
-        self.session.get().rollback(depth).await?;
+        self.session.undo(depth).await?;
         self.ended = true;
         Ok(())
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
     }
 }
 
@@ -133,7 +121,7 @@ impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if !self.ended {
             let depth = self.depth;
-            self.session.get().abandon(depth);
+            self.session.abandon(depth);
         }
     }
 }

@@ -88,3 +88,61 @@ fn restrict(path: &Path, mode: u32) {
 
 #[cfg(not(unix))]
 fn restrict(_path: &Path, _mode: u32) {}
+
+/// A fresh database file, and the directory that is removed with it.
+pub struct TestFile {
+    directory: TempDir,
+    url: String,
+}
+
+impl TestFile {
+    /// A file that does not exist yet, in a new directory.
+    #[expect(clippy::new_without_default, reason = "each one makes a directory")]
+    pub fn new() -> Self {
+        let directory = private_dir();
+        let url = format!("sqlite://{}/test.db", directory.path().display());
+        Self { directory, url }
+    }
+
+    /// The URL of the file.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The file.
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("test.db")
+    }
+
+    /// Opens the database with the default settings.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be opened.
+    pub async fn open(&self) -> Database {
+        builder(&self.url).connect().await.unwrap_or_else(|error| panic!("{}: {error}", self.url))
+    }
+}
+
+/// Polls a future at most `polls` times, waiting for its wake-ups in between, and drops it. The result, if it ended.
+pub async fn poll_then_drop<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|cx| {
+        if left == 0 {
+            return std::task::Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            // The next poll is the one that drops: it must come when there is something to interrupt.
+            std::task::Poll::Pending if left == 0 => std::task::Poll::Ready(None),
+            poll => poll.map(Some),
+        }
+    })
+    .await
+}
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

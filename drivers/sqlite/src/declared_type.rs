@@ -42,7 +42,7 @@ impl DeclaredType {
             "DATE" => Self::Date,
             "TIME" => Self::Time,
             "TIMESTAMPTZ" => Self::TimestampTz,
-            "DATETIME" | "TIMESTAMP" if words.eq(["WITH", "TIME", "ZONE"]) => Self::TimestampTz,
+            "DATETIME" | "TIMESTAMP" if words.clone().eq(["WITH", "TIME", "ZONE"]) => Self::TimestampTz,
             "DATETIME" | "TIMESTAMP" => Self::Timestamp,
             "JSON" => Self::Json,
             "UUID" => Self::Uuid,
@@ -255,10 +255,7 @@ mod tests {
         assert_eq!(Json.integer(7), Meaning::Json("7".into()));
         let bytes = *b"0123456789abcdef";
         assert_eq!(Uuid.blob(&bytes), Meaning::Value(ValueRef::Uuid(bytes)));
-        assert_eq!(
-            Uuid.text(b"30313233-3435-3637-3839-616263646566"),
-            Meaning::Value(ValueRef::Uuid(bytes)),
-        );
+        assert_eq!(Uuid.text(b"30313233-3435-3637-3839-616263646566"), Meaning::Value(ValueRef::Uuid(bytes)),);
         let epoch = Timestamp { seconds: 0, nanoseconds: 0 };
         assert_eq!(TimestampTz.text(b"1970-01-01 00:00:00"), Meaning::Value(ValueRef::TimestampTz(epoch)));
     }

@@ -9,14 +9,20 @@ use std::{
     sync::{Arc, Once},
 };
 
+unsafe extern "C" {
+    /// Closes a connection, or what is left of it when its last statement is finalized. Not among the bindings of
+    /// libsqlite3-sys.
+    fn sqlite3_close_v2(db: *mut ffi::sqlite3) -> c_int;
+}
+
 /// An open SQLite connection.
 ///
 /// It is opened without a mutex, so it and its statements must stay on one thread at a time. Neither is `Send`: whoever
 /// owns all of them says so (see [`Session`](crate::session::Session)).
 pub(crate) struct Handle {
     db: NonNull<ffi::sqlite3>,
-    /// What the handlers point to.
-    watch: Option<Arc<dyn Watch>>,
+    /// What the handlers point to, boxed for a fixed address.
+    watch: Option<Box<Arc<dyn Watch>>>,
 }
 
 /// What SQLite asks while it works.
@@ -79,21 +85,34 @@ impl Handle {
         if code == ffi::SQLITE_OK { Ok(handle) } else { Err(handle.failure(code)) }
     }
 
-    /// Asks `watch` from now on; also after SQL such as `PRAGMA busy_timeout` has put something else in its place.
-    pub(crate) fn set_watch<W: Watch>(&mut self, watch: Arc<W>) {
-        let context = Arc::as_ptr(&watch).cast_mut().cast::<c_void>();
-        // SAFETY: `context` is a `W`, kept alive in `self.watch` until the handlers are replaced or removed.
+    /// Asks `watch` from now on.
+    pub(crate) fn set_watch(&mut self, watch: Arc<dyn Watch>) {
+        self.remove_watch();
+        self.watch = Some(Box::new(watch));
+        self.renew_watch();
+    }
+
+    /// Asks the same again, after SQL such as `PRAGMA busy_timeout` has put something else in its place.
+    pub(crate) fn renew_watch(&self) {
+        let Some(watch) = &self.watch else {
+            return;
+        };
+        let context = ptr::from_ref::<Arc<dyn Watch>>(watch).cast_mut().cast::<c_void>();
+        // SAFETY: `context` is an `Arc<dyn Watch>` at a fixed address; `remove_watch` comes before it is freed.
         unsafe {
-            ffi::sqlite3_progress_handler(
-                self.db.as_ptr(),
-                STEPS_BETWEEN_QUESTIONS,
-                Some(ask_to_run::<W>),
-                context,
-            );
+            ffi::sqlite3_progress_handler(self.db.as_ptr(), STEPS_BETWEEN_QUESTIONS, Some(ask_to_run), context);
         }
         // SAFETY: as above.
-        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), Some(ask_to_wait::<W>), context) };
-        self.watch = Some(watch);
+        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), Some(ask_to_wait), context) };
+    }
+
+    /// Asks nobody, also not for statements that live longer than the handle.
+    fn remove_watch(&mut self) {
+        // SAFETY: the handle is open.
+        unsafe { ffi::sqlite3_progress_handler(self.db.as_ptr(), 0, None, ptr::null_mut()) };
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), None, ptr::null_mut()) };
+        self.watch = None;
     }
 
     /// Turns a switch on or off.
@@ -252,13 +271,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the handle is open; without a handler the context is not used again, also not by a statement that
-        // lives longer.
-        unsafe { ffi::sqlite3_progress_handler(self.db.as_ptr(), 0, None, ptr::null_mut()) };
-        // SAFETY: as above.
-        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), None, ptr::null_mut()) };
+        self.remove_watch();
         // SAFETY: this is the only close. Statements that are left keep what they need until they are finalized.
-        unsafe { ffi::sqlite3_close_v2(self.db.as_ptr()) };
+        unsafe { sqlite3_close_v2(self.db.as_ptr()) };
     }
 }
 
@@ -287,16 +302,16 @@ fn configure_library() {
     });
 }
 
-unsafe extern "C" fn ask_to_run<W: Watch>(context: *mut c_void) -> c_int {
-    // SAFETY: `set_watch` gave a `W` that outlives the handler.
-    let watch = unsafe { &*context.cast::<W>() };
+unsafe extern "C" fn ask_to_run(context: *mut c_void) -> c_int {
+    // SAFETY: `renew_watch` gave this context, and it outlives the handler.
+    let watch = unsafe { &*context.cast::<Arc<dyn Watch>>() };
     let goes_on = catch_unwind(AssertUnwindSafe(|| watch.keep_running())).unwrap_or(false);
     c_int::from(!goes_on)
 }
 
-unsafe extern "C" fn ask_to_wait<W: Watch>(context: *mut c_void, attempt: c_int) -> c_int {
-    // SAFETY: `set_watch` gave a `W` that outlives the handler.
-    let watch = unsafe { &*context.cast::<W>() };
+unsafe extern "C" fn ask_to_wait(context: *mut c_void, attempt: c_int) -> c_int {
+    // SAFETY: `renew_watch` gave this context, and it outlives the handler.
+    let watch = unsafe { &*context.cast::<Arc<dyn Watch>>() };
     let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
     c_int::from(catch_unwind(AssertUnwindSafe(|| watch.keep_waiting(attempt))).unwrap_or(false))
 }

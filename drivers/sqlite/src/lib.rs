@@ -1,1 +1,84 @@
-//! x
+//! SQLite for montrs-orm, as a driver that is loaded at run time.
+//!
+//! The way of a query, one file a layer:
+//!
+//! ```text
+//! connection   the SDK's trait; on the host's blocking pool, one hop an operation
+//! session      the synchronous core: statements, transactions, errors
+//! prepared     a statement's run: bind, step, batch
+//! statement    sqlite3_stmt*          handle    sqlite3*
+//! ```
+//!
+//! # URLs
+//!
+//! `sqlite::memory:`, `sqlite:app.db`, `sqlite://app.db`, `sqlite:///data/app.db?mode=ro`. The path is percent-decoded.
+//!
+//! | parameter | values | default |
+//! |---|---|---|
+//! | `mode` | `ro`, `rw`, `rwc`, `memory` | `rwc`, or reading where the file is write-protected |
+//! | `immutable` | a switch: the file never changes and is read without locks | off |
+//! | `busy_timeout` | milliseconds to wait for a lock | 5000 |
+//! | `foreign_keys` | a switch | on |
+//! | `journal_mode` | `delete`, `truncate`, `persist`, `memory`, `wal` | `wal` for a new file, else what the file has |
+//! | `synchronous` | `off`, `normal`, `full`, `extra` | `normal` with WAL, `full` without |
+//! | `cache_size` | pages, or KiB where negative | SQLite's: -2000 |
+//!
+//! A switch is `true`/`false`, `on`/`off`, `yes`/`no` or `1`/`0`.
+//!
+//! # Unsafe code
+//!
+//! Is in `handle` and `statement`, which call SQLite, and in one line of `session`, which says that a session may change
+//! its thread. [`export_driver!`] expands to some more.
+
+mod bind;
+mod columns;
+mod connection;
+mod database;
+mod datetime;
+mod declared_type;
+mod error;
+mod handle;
+mod monitor;
+mod nullability;
+mod open;
+mod options;
+mod placeholder;
+mod prepared;
+mod registry;
+mod row;
+mod session;
+mod sleeper;
+mod sql;
+mod statement;
+mod transaction;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use connection::{SqliteConnection, SqliteStatement};
+pub use database::SqliteDatabase;
+
+use montrs_driver_sdk::{Driver, Host, Reply, export_driver};
+
+/// The driver.
+pub struct Sqlite;
+
+impl Driver for Sqlite {
+    type Database = SqliteDatabase;
+
+    fn open(url: &str, host: Host) -> Reply<'static, SqliteDatabase> {
+        options::Options::parse(url).map(|options| SqliteDatabase::new(options, host)).into()
+    }
+
+    fn redact(url: &str) -> String {
+        url::redact(url)
+    }
+}
+
+export_driver! {
+    driver: Sqlite,
+    name: "sqlite",
+    schemes: ["sqlite"],
+    traits: ["one-copy-per-process"],
+}

@@ -133,7 +133,7 @@ pub(crate) fn is_insert(sql: &str) -> bool {
 }
 
 /// The word that says what the statement does.
-fn verb(sql: &str) -> Option<&str> {
+pub(crate) fn verb(sql: &str) -> Option<&str> {
     let mut tokens = tokens(sql).filter(|(token, ..)| !matches!(token, Token::Space | Token::Semicolon));
     let (_, first, _) = tokens.next()?;
     if !first.eq_ignore_ascii_case("WITH") {
@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn placeholders_are_found_only_where_sqlite_reads_some() {
-        let sql = "SELECT '?', \"$1\", [:a], `@b`, a$1, 'it''s ?', x'00', -- ?\n /* $2 */ $3, ?4, :five, @six, $seven, ?";
+        let sql =
+            "SELECT '?', \"$1\", [:a], `@b`, a$1, 'it''s ?', x'00', -- ?\n /* $2 */ $3, ?4, :five, @six, $seven, ?";
         let found: Vec<&str> = placeholders(sql).into_iter().map(|(text, _)| text).collect();
         assert_eq!(found, ["$3", "?4", ":five", "@six", "$seven", "?"]);
         assert_eq!(placeholders("SELECT $1::int + $a::b(c d)"), [("$1::int", 7), ("$a::b(c", 17)]);

@@ -1,0 +1,64 @@
+//! A database: what a URL stands for.
+
+use crate::{
+    SqliteConnection,
+    options::{Options, Place},
+};
+use montrs_driver_sdk::{Capability, Database, Host, Isolation, LockMode, Reply};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// One database.
+pub struct SqliteDatabase {
+    options: Arc<Options>,
+    host: Host,
+    /// What SQLite said when a connection was opened.
+    parameter_limit: Arc<AtomicU64>,
+}
+
+/// What SQLite allows unless it is compiled otherwise.
+const DEFAULT_PARAMETER_LIMIT: u64 = 32_766;
+
+impl SqliteDatabase {
+    pub(crate) fn new(options: Options, host: Host) -> Self {
+        Self { options: Arc::new(options), host, parameter_limit: Arc::new(DEFAULT_PARAMETER_LIMIT.into()) }
+    }
+}
+
+impl Database for SqliteDatabase {
+    type Connection = SqliteConnection;
+
+    fn connect(&self) -> Reply<'_, SqliteConnection> {
+        let (host, options) = (self.host.clone(), self.options.clone());
+        Reply::later(SqliteConnection::open(host, options, self.parameter_limit.clone()))
+    }
+
+    fn capability(&self, capability: Capability) -> u64 {
+        match capability {
+            Capability::MAX_CONNECTIONS => u64::from(self.options.place == Place::Memory),
+            Capability::MAX_PARAMETERS => self.parameter_limit.load(Ordering::Relaxed),
+            Capability::TRANSACTIONS
+            | Capability::READ_ONLY_TRANSACTIONS
+            | Capability::NAMED_PARAMETERS
+            | Capability::SINGLE_WRITER => 1,
+            // Each is given as SERIALIZABLE, which is never less.
+            Capability::ISOLATION_LEVELS => bits([
+                Isolation::DEFAULT.0,
+                Isolation::READ_UNCOMMITTED.0,
+                Isolation::READ_COMMITTED.0,
+                Isolation::REPEATABLE_READ.0,
+                Isolation::SERIALIZABLE.0,
+            ]),
+            Capability::LOCK_MODES => {
+                bits([LockMode::DEFAULT.0, LockMode::DEFERRED.0, LockMode::IMMEDIATE.0, LockMode::EXCLUSIVE.0])
+            }
+            _ => 0,
+        }
+    }
+}
+
+fn bits<const N: usize>(numbers: [u8; N]) -> u64 {
+    numbers.iter().fold(0, |bits, number| bits | 1 << number)
+}

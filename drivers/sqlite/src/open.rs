@@ -1,0 +1,213 @@
+//! Opening a database: flags, limits, switches and pragmas, and errors that say what is wrong with the file.
+
+use crate::{
+    error::{self, Circumstances, primary},
+    handle::{Failure, Handle, Switch, Watch},
+    options::{Mode, Options, Place, configuration},
+    url,
+};
+use libsqlite3_sys as ffi;
+use montrs_driver_sdk::{Error, ErrorKind, Result};
+use std::{
+    ffi::{CString, c_int},
+    fs, io,
+    path::Path,
+    sync::Arc,
+};
+
+/// Reads the first page of the file, and so finds a file that is no database.
+pub(crate) const SIGN_OF_LIFE: &str = "PRAGMA schema_version";
+
+/// The longest pattern of LIKE and GLOB, in bytes. SQLite's own 50,000 let one pattern of `%a%a…` recurse until the stack
+/// of a blocking thread (2 MiB) overflows.
+const LIKE_PATTERN_LENGTH: u16 = 10_000;
+
+/// Opens the database.
+pub(crate) fn open(options: &Options, watch: Arc<dyn Watch>, circumstances: &Circumstances) -> Result<Handle> {
+    let path = match &options.place {
+        Place::Memory => None,
+        Place::File(path) => Some(path.as_path()),
+    };
+    let is_new = path.is_some_and(|path| !options.is_read_only() && is_new(path));
+    let (name, flags) = name_and_flags(options)?;
+    let mut handle = Handle::open(&name, flags).map_err(|failure| match path {
+        Some(path) => cannot_open(path, options, &failure, circumstances),
+        None => error::error(&failure, circumstances),
+    })?;
+    handle.set_watch(watch);
+    handle.set_limit(ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_LENGTH);
+    set_up(&handle, options, is_new).map_err(|failure| {
+        let error = error::error(&failure, circumstances);
+        match path {
+            Some(path) if is_about_files_beside(failure.code) => cannot_use(path, error),
+            _ => error,
+        }
+    })?;
+    check(&handle, options, circumstances)?;
+    Ok(handle)
+}
+
+fn set_up(handle: &Handle, options: &Options, is_new: bool) -> Result<(), Failure> {
+    handle.forbid_extensions()?;
+    handle.set_switch(Switch::Defensive, true)?;
+    handle.set_switch(Switch::TrustedSchema, false)?;
+    handle.set_switch(Switch::DoubleQuotedStringsInQueries, false)?;
+    handle.set_switch(Switch::DoubleQuotedStringsInDefinitions, false)?;
+    handle.set_switch(Switch::ForeignKeys, options.foreign_keys)?;
+    handle.execute(SIGN_OF_LIFE)?;
+    if let Some(mode) = options.journal_mode {
+        handle.execute(&format!("PRAGMA journal_mode = {mode}"))?;
+    } else if is_new {
+        match handle.execute("PRAGMA journal_mode = wal") {
+            // Somebody else makes the same file at this moment; whoever is first decides.
+            Err(failure) if primary(failure.code) != ffi::SQLITE_BUSY => return Err(failure),
+            _ => {}
+        }
+    }
+    match options.synchronous {
+        Some(synchronous) => handle.execute(&format!("PRAGMA synchronous = {synchronous}"))?,
+        None if is_journal(handle, "wal")? => handle.execute("PRAGMA synchronous = normal")?,
+        None => handle.execute("PRAGMA synchronous = full")?,
+    }
+    if let Some(size) = options.cache_size {
+        handle.execute(&format!("PRAGMA cache_size = {size}"))?;
+    }
+    Ok(())
+}
+
+/// SQLite does less than it was told in some cases, and says nothing.
+fn check(handle: &Handle, options: &Options, circumstances: &Circumstances) -> Result<()> {
+    if let Some(mode) = options.journal_mode {
+        let is_set = is_journal(handle, mode).map_err(|failure| error::error(&failure, circumstances))?;
+        if !is_set {
+            let message = format!("{}: the journal mode cannot be {mode} here", circumstances.database);
+            return Err(configuration(message));
+        }
+    }
+    if matches!(options.mode, Some(Mode::ReadWrite | Mode::Create)) && handle.is_read_only() {
+        let message = format!("{}: the database file cannot be written", circumstances.database);
+        return Err(Error::new(ErrorKind::PERMISSION, message)
+            .with_hint("change the file's permissions, or open it with `mode=ro`"));
+    }
+    Ok(())
+}
+
+fn is_journal(handle: &Handle, mode: &str) -> Result<bool, Failure> {
+    Ok(handle.first_text("PRAGMA journal_mode")?.is_some_and(|now| now.eq_ignore_ascii_case(mode)))
+}
+
+/// Whether SQLite will make the database. An empty file is one that another connection is about to fill, or that
+/// somebody made as a placeholder.
+fn is_new(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => metadata.is_file() && metadata.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn name_and_flags(options: &Options) -> Result<(CString, c_int)> {
+    let (name, flags) = match &options.place {
+        Place::Memory => (url::MEMORY.to_owned(), ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE),
+        Place::File(path) => {
+            let path = path
+                .to_str()
+                .ok_or_else(|| configuration(format!("{}: SQLite takes only paths that are UTF-8", path.display())))?;
+            match (options.immutable, options.mode) {
+                (true, _) => (immutable_name(path), ffi::SQLITE_OPEN_READONLY | ffi::SQLITE_OPEN_URI),
+                (_, Some(Mode::ReadOnly)) => (path.to_owned(), ffi::SQLITE_OPEN_READONLY),
+                (_, Some(Mode::ReadWrite)) => (path.to_owned(), ffi::SQLITE_OPEN_READWRITE),
+                _ => (path.to_owned(), ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE),
+            }
+        }
+    };
+    let name = CString::new(name).map_err(|_| configuration("the path contains a NUL character"))?;
+    Ok((name, flags))
+}
+
+/// Only SQLite's own `file:` names can say that a file never changes.
+fn immutable_name(path: &str) -> String {
+    let mut name = String::from("file://");
+    if !path.starts_with('/') {
+        name.push('/');
+    }
+    for byte in path.bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => name.push('/'),
+            b'/' | b':' | b'.' | b'-' | b'_' => name.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name + "?immutable=1"
+}
+
+/// Says why a file was not opened: SQLite itself only says that it was not.
+fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances: &Circumstances) -> Error {
+    let name = path.display();
+    let mut error = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            Error::new(ErrorKind::CONNECTION, format!("{name} is a directory, not a database file"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match missing_directory(path) {
+            Some(directory) => {
+                let message = format!("the directory {} does not exist, so neither does {name}", directory.display());
+                Error::new(ErrorKind::NOT_FOUND, message)
+                    .with_hint("create the directory; the driver creates files only")
+            }
+            None if options.is_read_only() || options.mode == Some(Mode::ReadWrite) => {
+                Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist"))
+                    .with_hint("check the path; the file is created without `mode`, or with `mode=rwc`")
+            }
+            None => denied(&format!("the database file {name} cannot be created"), &creation_error(path)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Error::new(ErrorKind::PERMISSION, format!("{name}: {error}"))
+        }
+        Err(error) => Error::new(ErrorKind::CONNECTION, format!("{name}: {error}")),
+        Ok(_) if primary(failure.code) == ffi::SQLITE_CANTOPEN && failure.system_error != 0 => {
+            let error = io::Error::from_raw_os_error(failure.system_error);
+            denied(&format!("the database file {name} cannot be opened"), &error)
+        }
+        Ok(_) => error::error(failure, circumstances),
+    };
+    error.record_mut().native_code = failure.code.into();
+    error
+}
+
+/// The first directory on the way to a file that does not exist.
+fn missing_directory(path: &Path) -> Option<&Path> {
+    path.parent()?.ancestors().filter(|directory| !directory.exists()).last()
+}
+
+/// Why a file cannot be created. SQLite tries to read it then, and forgets the reason.
+fn creation_error(path: &Path) -> io::Error {
+    match fs::File::create_new(path) {
+        Ok(_) => {
+            // It can be now. The file was made here, and whoever opens the database next makes it again.
+            let _ = fs::remove_file(path);
+            io::Error::other("another process was making or removing it")
+        }
+        Err(error) => error,
+    }
+}
+
+fn denied(what: &str, error: &io::Error) -> Error {
+    let is_denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
+    let kind = if is_denied { ErrorKind::PERMISSION } else { ErrorKind::CONNECTION };
+    Error::new(kind, format!("{what}: {error}"))
+}
+
+fn is_about_files_beside(code: c_int) -> bool {
+    matches!(code, ffi::SQLITE_READONLY_DIRECTORY | ffi::SQLITE_READONLY_CANTINIT)
+        || primary(code) == ffi::SQLITE_CANTOPEN
+}
+
+/// The file could be opened, but nothing could be read.
+fn cannot_use(path: &Path, mut error: Error) -> Error {
+    let directory = path.parent().unwrap_or(path).display();
+    error.record_mut().kind = ErrorKind::CONNECTION;
+    error.with_hint(format!(
+        "a database in WAL mode needs files beside it, which cannot be made in {directory}; if nobody writes the \
+         database, `immutable=1` reads it without them"
+    ))
+}

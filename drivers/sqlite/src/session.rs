@@ -1,0 +1,301 @@
+//! A session with a database: the synchronous core of the driver.
+//!
+//! Nothing here knows how it is executed. A call runs on whatever thread calls it, and asks the [`Watch`] that it was
+//! opened with whether to go on and how to wait.
+
+use crate::{
+    error::{self, Circumstances, Fault},
+    handle::{Failure, Handle, Switch, Watch},
+    monitor::Monitor,
+    nullability, open,
+    options::{Options, Place},
+    prepared::{Prepared, Progress},
+    registry::{Registry, Token},
+    sql,
+    statement::Statement,
+    transaction::Transaction,
+};
+use libsqlite3_sys as ffi;
+use montrs_driver_sdk::{
+    Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, Kind, NextBatch, Nullability, Parameter, Params,
+    QueryOptions, RArc, Result,
+};
+use std::sync::Arc;
+
+/// An open database with its statements and the state of its transaction.
+pub(crate) struct Session {
+    // Statements are finalized before the handle is closed: fields are dropped in this order.
+    registry: Registry,
+    /// BEGIN, COMMIT and their like, prepared when they are first used.
+    controls: Vec<(&'static str, Statement)>,
+    pub(crate) handle: Handle,
+    pub(crate) transaction: Transaction,
+    monitor: Arc<Monitor>,
+    circumstances: Circumstances,
+    is_memory: bool,
+    foreign_keys: bool,
+    parameter_limit: usize,
+    /// Whether a statement may have a run that has not ended.
+    has_open_run: bool,
+}
+
+// SAFETY: handle and statements are used by one thread at a time, because they leave the session never and move with
+// it. (SQLite is compiled for threads, so a connection may change its thread between calls.) All other fields are
+// `Send`, which `other_fields_are_send` holds.
+unsafe impl Send for Session {}
+
+#[allow(dead_code, reason = "it is there to be compiled")]
+fn other_fields_are_send() {
+    fn is_send<T: Send>() {}
+    is_send::<(Transaction, Arc<Monitor>, Circumstances, Token, Arc<dyn Watch>)>();
+    is_send::<(RArc<ColumnSet>, crate::placeholder::Placeholders)>();
+}
+
+/// The answer to a query.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) columns: RArc<ColumnSet>,
+    pub(crate) batch: Batch,
+    pub(crate) affected: u64,
+    pub(crate) last_insert_id: Option<i64>,
+    /// Whether these were all rows.
+    pub(crate) is_finished: bool,
+}
+
+impl Session {
+    /// Opens the database.
+    pub(crate) fn open(options: &Options, monitor: Arc<Monitor>, watch: Arc<dyn Watch>) -> Result<Self> {
+        let circumstances = Circumstances { database: options.database(), busy_timeout: options.busy_timeout };
+        let handle = open::open(options, watch, &circumstances)?;
+        Ok(Self {
+            registry: Registry::default(),
+            controls: Vec::new(),
+            transaction: Transaction::None,
+            monitor,
+            circumstances,
+            is_memory: options.place == Place::Memory,
+            foreign_keys: options.foreign_keys,
+            parameter_limit: handle.limit(ffi::SQLITE_LIMIT_VARIABLE_NUMBER),
+            has_open_run: false,
+            handle,
+        })
+    }
+
+    /// The most parameters that a statement can have.
+    pub(crate) fn parameter_limit(&self) -> usize {
+        self.parameter_limit
+    }
+
+    /// Prepares a statement.
+    pub(crate) fn prepare(&mut self, sql: &str) -> Result<Token> {
+        self.enter()?;
+        if let Some(at) = sql.bytes().position(|byte| byte == 0) {
+            let message = format!("the SQL text contains a NUL character at byte {at}");
+            return Err(Error::new(ErrorKind::SYNTAX, message)
+                .with_position(at)
+                .with_hint("SQLite would read the text up to there only; bind text with NUL as a parameter"));
+        }
+        let limit = self.handle.limit(ffi::SQLITE_LIMIT_SQL_LENGTH);
+        if sql.len() > limit {
+            let message = format!("the SQL text has {} bytes; SQLite takes {limit}", sql.len());
+            return Err(Error::new(ErrorKind::TOO_LARGE, message).with_hint("bind large values as parameters"));
+        }
+        let (statement, end) = self.handle.prepare(sql).map_err(|failure| self.error(&failure))?;
+        let Some(statement) = statement else {
+            return Err(Error::new(ErrorKind::EMPTY_STATEMENT, "the SQL text contains no statement"));
+        };
+        if let Some(at) = sql.get(end..).and_then(sql::second_statement) {
+            let at = end + at;
+            let message = format!("the SQL text contains more than one statement; another begins at byte {at}");
+            return Err(Error::new(ErrorKind::MULTIPLE_STATEMENTS, message)
+                .with_position(at)
+                .with_hint("run them one after the other, in a transaction if they belong together"));
+        }
+        Ok(self.registry.add(Prepared::new(statement, sql)?))
+    }
+
+    /// Tells parameters and columns of a statement.
+    pub(crate) fn describe(&mut self, token: &Token) -> Result<Description> {
+        self.enter()?;
+        let sql = self.registry.get(token)?.statement.sql();
+        // Prepared once more, because the schema may have changed since.
+        let fresh = match self.handle.prepare(&sql) {
+            Ok((Some(statement), _)) => Prepared::new(statement, &sql)?,
+            Ok((None, _)) => return Err(Error::protocol("the statement has lost its text")),
+            Err(failure) => return Err(self.error(&failure)),
+        };
+        let mut columns = fresh.columns.set.columns.clone();
+        let nullability = nullability::of(&self.handle, &fresh.statement, &sql);
+        let nullability = nullability.map_err(|failure| self.error(&failure))?;
+        for (column, nullability) in columns.iter_mut().zip(nullability) {
+            column.nullability = nullability;
+        }
+        let parameter = |name: &str| Parameter {
+            name: name.into(),
+            type_name: "".into(),
+            type_code: 0,
+            kind: Kind::NULL,
+            nullability: Nullability::UNKNOWN,
+        };
+        Ok(Description {
+            parameters: fresh.placeholders.names().into_iter().map(parameter).collect(),
+            columns,
+            is_read_only: fresh.is_read_only,
+        })
+    }
+
+    /// Runs a statement up to its first batch.
+    pub(crate) fn query(
+        &mut self,
+        token: &Token,
+        values: &Params<'_>,
+        options: QueryOptions,
+        mut batch: Batch,
+    ) -> Result<Answer> {
+        self.enter()?;
+        self.transaction.check()?;
+        self.end_runs();
+        let prepared = self.registry.get(token)?;
+        if self.transaction.is_read_only() && !prepared.is_read_only {
+            return Err(Error::new(ErrorKind::READ_ONLY, "the transaction is read-only, and the statement writes"));
+        }
+        let progress = prepared.start(&self.handle, values, options, &mut batch);
+        let columns = prepared.columns.set.clone();
+        let Progress { is_finished, affected, last_insert_id } = self.leave(token, progress)?;
+        self.has_open_run = !is_finished;
+        Ok(Answer { columns, batch, affected, last_insert_id, is_finished })
+    }
+
+    /// The next batch of a statement's run.
+    pub(crate) fn next(&mut self, token: &Token, mut batch: Batch) -> Result<NextBatch> {
+        self.enter()?;
+        let progress = self.registry.get(token)?.proceed(&self.handle, &mut batch);
+        let Progress { is_finished, affected, .. } = self.leave(token, progress)?;
+        Ok(NextBatch { batch, affected, finished: is_finished })
+    }
+
+    /// Ends a statement's run early. A statement that writes is done all the same.
+    pub(crate) fn close_rows(&mut self, token: &Token) -> Result<()> {
+        self.enter()?;
+        let prepared = self.registry.get(token)?;
+        if !prepared.is_running() {
+            return Ok(());
+        }
+        let result = prepared.run_to_end();
+        if result.is_ok() {
+            prepared.end();
+        }
+        self.leave(token, result)
+    }
+
+    /// Makes the session as good as new.
+    pub(crate) fn reset(&mut self) -> Result<()> {
+        self.enter()?;
+        self.end_runs();
+        let result = if self.handle.is_autocommit() { Ok(()) } else { self.control("ROLLBACK") };
+        self.transaction = Transaction::None;
+        // What SQL may have changed.
+        self.handle.renew_watch();
+        let switched = self.handle.set_switch(Switch::ForeignKeys, self.foreign_keys);
+        self.publish();
+        result?;
+        switched.map_err(|failure| self.error(&failure))
+    }
+
+    /// Reads from the database.
+    pub(crate) fn ping(&mut self) -> Result<()> {
+        self.enter()?;
+        self.handle.execute(open::SIGN_OF_LIFE).map_err(|failure| self.error(&failure))
+    }
+
+    /// Runs a statement of the session's own, and keeps it for the next time.
+    pub(crate) fn control(&mut self, sql: &'static str) -> Result<()> {
+        let index = match self.controls.iter().position(|(known, _)| *known == sql) {
+            Some(index) => index,
+            None => {
+                let prepared = self.handle.prepare(sql).map_err(|failure| self.error(&failure))?.0;
+                let statement = prepared.ok_or_else(|| Error::protocol("a statement of the driver's own is empty"))?;
+                self.controls.push((sql, statement));
+                self.controls.len() - 1
+            }
+        };
+        let statement = &mut self.controls[index].1;
+        let result = statement.step().map_err(|code| self.handle.failure(code));
+        statement.reset();
+        result.map(drop).map_err(|failure| self.error(&failure))
+    }
+
+    /// What comes before every operation.
+    pub(crate) fn enter(&mut self) -> Result<()> {
+        self.registry.tidy();
+        // No threads of SQLite's own: they would call the file system beside this one. `PRAGMA threads` raises the limit.
+        self.handle.set_limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
+        if self.monitor.is_broken() {
+            let message = "the connection is broken by an earlier error";
+            return Err(Error::new(ErrorKind::CONNECTION_LOST, message));
+        }
+        if self.monitor.is_cancelled() { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// What comes after an operation with a statement: its run ends with an error, and so may the transaction.
+    fn leave<T>(&mut self, token: &Token, result: Result<T, Fault>) -> Result<T> {
+        let result = result.map_err(|fault| match fault {
+            Fault::Code(code) => self.error(&self.handle.failure(code)),
+            Fault::Error(error) => error,
+        });
+        if result.is_err() {
+            self.registry.get(token)?.end();
+        }
+        if self.handle.is_autocommit() {
+            self.transaction.has_ended(result.is_ok());
+        }
+        self.publish();
+        result
+    }
+
+    /// Ends what runs: nobody will ask for the rest.
+    fn end_runs(&mut self) {
+        if !std::mem::take(&mut self.has_open_run) {
+            return;
+        }
+        for prepared in self.registry.running() {
+            prepared.end();
+        }
+    }
+
+    /// Tells the connection's state to who does not wait.
+    pub(crate) fn publish(&self) {
+        let mut status = ConnectionStatus::READY;
+        if !self.handle.is_autocommit() {
+            status = status.with(ConnectionStatus::IN_TRANSACTION);
+        }
+        if self.transaction == Transaction::Failed {
+            status = status.with(ConnectionStatus::IN_TRANSACTION).with(ConnectionStatus::FAILED_TRANSACTION);
+        }
+        self.monitor.set_status(status);
+    }
+
+    /// Makes an error of a failure, which may mean the end of the connection.
+    pub(crate) fn error(&self, failure: &Failure) -> Error {
+        if self.monitor.is_cancelled() {
+            return cancelled();
+        }
+        let error = error::error(failure, &self.circumstances);
+        let is_lost = error.kind() == ErrorKind::IO || failure.code == ffi::SQLITE_READONLY_DBMOVED;
+        // Opening a file again may help; a database in memory would be gone with its connection.
+        if is_lost && !self.is_memory {
+            self.monitor.set_broken();
+        }
+        error
+    }
+
+    /// How many statements are kept.
+    #[cfg(test)]
+    pub(crate) fn statement_count(&self) -> usize {
+        self.registry.len()
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::CANCELLED, "the operation was cancelled")
+}

@@ -1,0 +1,297 @@
+//! The exported module, driven as a host drives it: futures, drops in the middle, statements and connections dropped in
+//! any order, without a runtime.
+
+use super::fails;
+use montrs_driver_abi::{
+    Batch, Capability, ConnectionObject, ConnectionStatus, DatabaseObject, DriverError, DriverModuleRef, ErrorKind,
+    HostServices, HostServicesVtable, HostServicesVtableRef, IoResult, Job, LogLevel, ParamBuffer, QueryOptions,
+    QueryReply, Reply, SocketObject, StatementObject, TaskObject, TcpOptions, ValueRef,
+    abi_stable::{
+        prefix_type::WithMetadata,
+        staticref,
+        std_types::{RStr, RString, RVec},
+    },
+    async_ffi::FfiFuture,
+};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+};
+
+const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+/// A host that can do nothing but run jobs, each on a thread of its own.
+struct Threads;
+
+impl Threads {
+    staticref!(const TABLE: WithMetadata<HostServicesVtable> = WithMetadata::new(HostServicesVtable {
+        duplicate,
+        resolve,
+        connect_tcp,
+        connect_unix: resolve_socket,
+        sleep,
+        yield_now,
+        spawn,
+        spawn_blocking,
+        log_enabled,
+        log,
+        drop: drop_services,
+    }));
+
+    fn services() -> HostServices {
+        let table = HostServicesVtableRef(Self::TABLE.as_prefix());
+        // SAFETY: the slots do not look at their data.
+        unsafe { HostServices::new(std::ptr::null_mut(), table) }
+    }
+}
+
+unsafe extern "C" fn duplicate(_: *const ()) -> HostServices {
+    Threads::services()
+}
+
+unsafe extern "C" fn resolve(_: *const (), _: RStr<'_>) -> FfiFuture<IoResult<RVec<RString>>> {
+    FfiFuture::new(std::future::pending())
+}
+
+unsafe extern "C" fn connect_tcp(
+    _: *const (),
+    _: RStr<'_>,
+    _: u16,
+    _: TcpOptions,
+) -> FfiFuture<IoResult<SocketObject>> {
+    FfiFuture::new(std::future::pending())
+}
+
+unsafe extern "C" fn resolve_socket(_: *const (), _: RStr<'_>) -> FfiFuture<IoResult<SocketObject>> {
+    FfiFuture::new(std::future::pending())
+}
+
+unsafe extern "C" fn sleep(_: *const (), _: u64) -> FfiFuture<()> {
+    FfiFuture::new(std::future::pending())
+}
+
+unsafe extern "C" fn yield_now(_: *const ()) -> FfiFuture<()> {
+    FfiFuture::new(std::future::ready(()))
+}
+
+unsafe extern "C" fn spawn(_: *const (), _: FfiFuture<()>) -> TaskObject {
+    panic!("this driver spawns no tasks")
+}
+
+unsafe extern "C" fn spawn_blocking(_: *const (), job: Job) {
+    thread::spawn(move || job.run());
+}
+
+unsafe extern "C" fn log_enabled(_: *const (), _: LogLevel, _: RStr<'_>) -> bool {
+    false
+}
+
+unsafe extern "C" fn log(_: *const (), _: LogLevel, _: RStr<'_>, _: RStr<'_>) {}
+
+unsafe extern "C" fn drop_services(_: *mut ()) {}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a reply.
+fn wait<T>(reply: Reply<T>) -> Result<T, DriverError> {
+    let future = match reply.into_result() {
+        Ok(result) => return result,
+        Err(future) => future,
+    };
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(result) => return result.into_result(),
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Begins what a reply stands for, and drops it, most likely before its end.
+fn abandon<T>(reply: Reply<T>) {
+    let Err(future) = reply.into_result() else {
+        panic!("the operation has ended at once");
+    };
+    let _ = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+}
+
+/// A connection, with the host's promises: one call at a time, and all of them while it lives.
+struct Client(ConnectionObject);
+
+impl Client {
+    fn open(url: &str) -> (DatabaseObject, Self) {
+        let module = crate::MONTRS_DRIVER_HEADER.init_root_module::<DriverModuleRef>().unwrap();
+        // SAFETY: the text is valid during the call.
+        let database = wait(unsafe { module.open()(url.into(), Threads::services()) }).unwrap();
+        // SAFETY: the object is valid for its own slots.
+        let connection = wait(unsafe { database.vtable().connect()(database.data()) }).unwrap();
+        (database, Self(connection))
+    }
+
+    fn prepare_reply(&self, sql: &str) -> Reply<StatementObject> {
+        // SAFETY: the object is valid for its own slots, and the text during the call.
+        unsafe { self.0.vtable().prepare()(self.0.data(), sql.into()) }
+    }
+
+    fn prepare(&self, sql: &str) -> StatementObject {
+        wait(self.prepare_reply(sql)).unwrap()
+    }
+
+    fn query_reply(&self, statement: &StatementObject, batch_bytes: u32) -> Reply<QueryReply> {
+        let (values, options) = (ParamBuffer::default(), QueryOptions { max_rows: 0, batch_bytes });
+        // SAFETY: statement and connection belong together and are valid for their slots.
+        unsafe {
+            statement.vtable().query()(statement.data(), self.0.data(), values.as_params(), options, Batch::EMPTY)
+        }
+    }
+
+    fn query(&self, statement: &StatementObject) -> Result<QueryReply, DriverError> {
+        wait(self.query_reply(statement, 1 << 16))
+    }
+
+    fn execute(&self, sql: &str) {
+        self.query(&self.prepare(sql)).unwrap();
+    }
+
+    fn reset(&self) -> Result<(), DriverError> {
+        // SAFETY: the object is valid for its own slots.
+        wait(unsafe { self.0.vtable().reset()(self.0.data()) })
+    }
+
+    fn close(&self) -> Result<(), DriverError> {
+        // SAFETY: as above.
+        wait(unsafe { self.0.vtable().close()(self.0.data()) })
+    }
+
+    fn status(&self) -> ConnectionStatus {
+        // SAFETY: as above.
+        unsafe { self.0.vtable().status()(self.0.data()) }
+    }
+
+    fn number(&self, sql: &str) -> ValueRef<'static> {
+        let reply = self.query(&self.prepare(sql)).unwrap();
+        match reply.batch.check().unwrap().value(0, 0).unwrap() {
+            ValueRef::I64(number) => ValueRef::I64(number),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_query_goes_through_the_exported_module() {
+    let (database, client) = Client::open("sqlite::memory:");
+    client.execute("CREATE TABLE t (a)");
+    client.execute("INSERT INTO t VALUES (1), (2)");
+    assert_eq!(client.number("SELECT sum(a) FROM t"), ValueRef::I64(3));
+    let capability = |capability| {
+        // SAFETY: the object is valid for its own slots.
+        unsafe { database.vtable().capability()(database.data(), capability) }
+    };
+    assert_eq!(capability(Capability::MAX_CONNECTIONS), 1);
+    assert_eq!(capability(Capability::MAX_PARAMETERS), 32_766);
+    assert_eq!(capability(Capability::ISOLATION_LEVELS), 0b11111);
+    assert_eq!(capability(Capability::LOCK_MODES), 0b1111);
+    assert_eq!(capability(Capability::SINGLE_WRITER), 1);
+    assert_eq!(capability(Capability::ARRAYS), 0);
+    assert_eq!(capability(Capability(4_000_000_000)), 0);
+}
+
+#[test]
+fn a_dropped_query_is_stopped_and_leaves_the_connection_reusable() {
+    let (_database, client) = Client::open("sqlite::memory:");
+    client.execute("CREATE TABLE t (a)");
+    let endless = client.prepare(ENDLESS);
+    for _ in 0..20 {
+        client.execute("BEGIN");
+        client.execute("INSERT INTO t VALUES (1)");
+        abandon(client.query_reply(&endless, 0));
+        client.reset().unwrap();
+        assert_eq!(client.status(), ConnectionStatus::READY);
+        assert_eq!(client.number("SELECT count(*) FROM t"), ValueRef::I64(0));
+    }
+}
+
+#[test]
+fn every_operation_can_be_dropped_in_the_middle() {
+    let (_database, client) = Client::open("sqlite::memory:");
+    let statement = client.prepare("VALUES (1), (2), (3)");
+    for _ in 0..20 {
+        abandon(client.prepare_reply("SELECT 1"));
+        client.reset().unwrap();
+        // SAFETY: the objects belong together and are valid for their slots.
+        abandon(unsafe { statement.vtable().describe()(statement.data(), client.0.data()) });
+        client.reset().unwrap();
+        // SAFETY: as above.
+        abandon(unsafe { client.0.vtable().begin()(client.0.data(), Default::default()) });
+        client.reset().unwrap();
+        let reply = wait(client.query_reply(&statement, 0)).unwrap();
+        let rows = reply.rows.into_option().unwrap();
+        // SAFETY: as above.
+        abandon(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) });
+        client.reset().unwrap();
+        // SAFETY: as above.
+        abandon(unsafe { client.0.vtable().reset()(client.0.data()) });
+        client.reset().unwrap();
+        assert_eq!(client.number("SELECT 5"), ValueRef::I64(5));
+    }
+}
+
+#[test]
+fn a_statement_can_be_dropped_while_its_abandoned_work_still_runs() {
+    let (_database, client) = Client::open("sqlite::memory:");
+    let endless = client.prepare(ENDLESS);
+    abandon(client.query_reply(&endless, 0));
+    drop(endless);
+    client.reset().unwrap();
+    assert_eq!(client.number("SELECT 1"), ValueRef::I64(1));
+}
+
+#[test]
+fn a_result_outlives_its_statement_and_both_outlive_the_connection() {
+    let (database, client) = Client::open("sqlite::memory:");
+    let statement = client.prepare("VALUES (1), (2), (3)");
+    let rows = wait(client.query_reply(&statement, 0)).unwrap().rows.into_option().unwrap();
+    drop(statement);
+    // SAFETY: the objects belong together and are valid for their slots.
+    let next = wait(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) }).unwrap();
+    assert_eq!(next.batch.check().unwrap().value(0, 0), Ok(ValueRef::I64(2)));
+    let statement = client.prepare("SELECT 1");
+    drop((database, client));
+    drop((rows, statement));
+}
+
+#[test]
+fn a_connection_can_be_dropped_while_its_abandoned_work_still_runs() {
+    let file = super::TestFile::new();
+    let (_database, client) = Client::open(&file.url(""));
+    client.execute("CREATE TABLE t (a)");
+    client.execute("BEGIN IMMEDIATE");
+    let statement = client.prepare(ENDLESS);
+    abandon(client.query_reply(&statement, 0));
+    drop(client);
+    drop(statement);
+    // The lock comes free when the abandoned connection is closed.
+    let (_database, other) = Client::open(&file.url("busy_timeout=60000"));
+    other.execute("INSERT INTO t VALUES (1)");
+}
+
+#[test]
+fn a_closed_connection_refuses_work() {
+    let file = super::TestFile::new();
+    let (_database, client) = Client::open(&file.url(""));
+    client.execute("CREATE TABLE t (a)");
+    let statement = client.prepare("SELECT * FROM t");
+    client.close().unwrap();
+    assert!(!file.path().with_file_name("test.db-wal").exists());
+    fails(client.query(&statement).map(drop), ErrorKind::CONNECTION_LOST);
+    client.close().unwrap();
+}

@@ -1,0 +1,116 @@
+//! The driver without a host: most tests drive the synchronous core, `facade` the exported module.
+
+mod cancellation;
+mod errors;
+mod facade;
+mod opening;
+mod placeholders;
+mod statements;
+mod transactions;
+mod values;
+
+use crate::{
+    handle::Watch,
+    monitor::Monitor,
+    options::Options,
+    registry::Token,
+    session::{Answer, Session},
+    sleeper::Sleeper,
+};
+use montrs_driver_abi::RowBatch;
+use montrs_driver_sdk::{Batch, Error, ErrorKind, ParamBuffer, QueryOptions, Result, ValueRef};
+use std::sync::Arc;
+
+const ALL: QueryOptions = QueryOptions { max_rows: 0, batch_bytes: 64 * 1024 };
+
+fn open(url: &str) -> Result<Session> {
+    open_watched(url, &Arc::default())
+}
+
+fn open_watched(url: &str, monitor: &Arc<Monitor>) -> Result<Session> {
+    let options = Options::parse(url)?;
+    let watch: Arc<dyn Watch> = Arc::new(Sleeper::new(monitor.clone(), options.busy_timeout));
+    Session::open(&options, monitor.clone(), watch)
+}
+
+fn memory() -> Session {
+    open("sqlite::memory:").unwrap()
+}
+
+/// A file in a directory of its own, which is removed at the end.
+struct TestFile {
+    directory: tempfile::TempDir,
+}
+
+impl TestFile {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("test.db")
+    }
+
+    fn url(&self, parameters: &str) -> String {
+        format!("sqlite:{}?{parameters}", self.path().display())
+    }
+
+    fn open(&self, parameters: &str) -> Session {
+        open(&self.url(parameters)).unwrap()
+    }
+}
+
+fn bound(values: &[ValueRef<'_>]) -> ParamBuffer {
+    let mut buffer = ParamBuffer::default();
+    values.iter().for_each(|value| buffer.push(*value).unwrap());
+    buffer
+}
+
+fn run(session: &mut Session, token: &Token, values: &[ValueRef<'_>]) -> Result<Answer> {
+    session.query(token, &bound(values).as_params(), ALL, Batch::EMPTY)
+}
+
+fn query(session: &mut Session, sql: &str, values: &[ValueRef<'_>]) -> Result<Answer> {
+    let token = session.prepare(sql)?;
+    run(session, &token, values)
+}
+
+/// Runs statements that must succeed.
+fn setup(session: &mut Session, statements: &[&str]) {
+    for sql in statements {
+        query(session, sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+fn rows(session: &mut Session, sql: &str, values: &[ValueRef<'_>]) -> RowBatch {
+    let answer = query(session, sql, values).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    assert!(answer.is_finished);
+    answer.batch.check().unwrap()
+}
+
+/// The only value of the only row, given to a check.
+fn single<T>(session: &mut Session, sql: &str, values: &[ValueRef<'_>], check: impl FnOnce(ValueRef<'_>) -> T) -> T {
+    let rows = rows(session, sql, values);
+    assert_eq!((rows.rows(), rows.columns()), (1, 1), "{sql}");
+    check(rows.value(0, 0).unwrap())
+}
+
+fn number(session: &mut Session, sql: &str) -> i64 {
+    single(session, sql, &[], |value| match value {
+        ValueRef::I64(number) => number,
+        other => panic!("{other:?}"),
+    })
+}
+
+fn text(session: &mut Session, sql: &str) -> String {
+    single(session, sql, &[], |value| match value {
+        ValueRef::Text(text) => text.to_owned(),
+        other => panic!("{other:?}"),
+    })
+}
+
+fn fails<T>(result: Result<T>, kind: ErrorKind) -> Error {
+    let error = result.err().expect("this must fail");
+    assert_eq!(error.kind(), kind, "{error:?}");
+    error
+}

@@ -1,0 +1,68 @@
+//! `montrs-db`: runs SQL on any database that there is a driver for, and lists the drivers that are installed.
+//!
+//! It is an application of `montrs_orm` like any other: it names no database and links no database client.
+//!
+//! The way of a query: [`args`] → [`settings`] → [`query`] → [`bindings`] → a [`rows::RowWriter`] ([`table`], [`json`],
+//! [`csv_rows`]). Whatever fails becomes a [`failure::Failure`], which [`report`] prints.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod bindings;
+mod calendar;
+mod csv_rows;
+mod drivers;
+mod drivers_table;
+mod excerpt;
+mod failure;
+mod interrupt;
+mod json;
+mod parameter;
+mod printable;
+mod query;
+mod report;
+mod rows;
+mod settings;
+mod table;
+mod value_text;
+
+use args::{Command, DriversArgs, Format, QueryArgs};
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::read();
+    let (outcome, as_json) = match args.command {
+        Command::Query(command) => {
+            let as_json = command.format == Format::Json;
+            (query(args.settings, command), as_json)
+        }
+        Command::Drivers(command) => (drivers(&args.settings, &command), command.format.is_json()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::print(&failure, as_json);
+            failure.exit_code()
+        }
+    }
+}
+
+fn query(settings: args::Settings, command: QueryArgs) -> Result<(), Failure> {
+    // Before Ctrl-C is handled here: reading standard input can be waiting for a person.
+    let sql = query::sql_text(&command.sql)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::system("CLI_RUNTIME", format!("the async runtime cannot be started: {error}")))?;
+    let outcome = runtime.block_on(query::run(settings, command, sql));
+    // A driver's blocking call that does not end must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn drivers(settings: &args::Settings, command: &DriversArgs) -> Result<(), Failure> {
+    let search_path = settings::builder(settings)?.drivers_path();
+    drivers::list(&search_path, command.format)
+}

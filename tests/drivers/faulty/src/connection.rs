@@ -1,0 +1,200 @@
+//! A session that misbehaves.
+
+use crate::{
+    fault::{Fault, Fuse, Turn},
+    wrong,
+};
+use montrs_driver_sdk::{
+    Batch, Blocking, Column, ColumnSet, Connection, ConnectionStatus, Description, Error, ErrorKind, Fetched, Host,
+    NextBatch, Params, QueryOptions, Reply, Result, TransactionOptions, ValueRef,
+};
+
+/// A session that misbehaves.
+///
+/// Its statements are those of the crate's documentation, those of [`wrong`], and `break`, after which the connection
+/// says that it is broken; `spawn-panic` and `job-panic`, where a task or a job panics that nobody waits for; and
+/// `blocking-panic`, where it is waited for.
+pub struct FaultyConnection {
+    number: u64,
+    host: Host,
+    armed: Vec<Fault>,
+    status: ConnectionStatus,
+    fuse: Fuse,
+}
+
+/// A statement's text.
+pub struct Statement {
+    text: String,
+    _fuse: Fuse,
+}
+
+/// How many rows are left, each a batch.
+pub struct Rows {
+    left: u64,
+    _fuse: Fuse,
+}
+
+impl FaultyConnection {
+    pub(crate) fn new(number: u64, host: Host) -> Self {
+        Self { number, host, armed: Vec::new(), status: ConnectionStatus::READY, fuse: Fuse::default() }
+    }
+
+    /// The fault that was armed for this slot; it strikes once.
+    fn take(&mut self, slot: &str) -> Option<Fault> {
+        let index = self.armed.iter().position(|fault| fault.slot == slot)?;
+        Some(self.armed.remove(index))
+    }
+
+    fn take_fuse(&mut self, slot: &str) -> Fuse {
+        Fuse(self.take(slot))
+    }
+
+    /// Misbehaves when that is armed for the slot, and otherwise changes the status.
+    fn step(&mut self, slot: &str, status: ConnectionStatus) -> Reply<'_, ()> {
+        if let Some(fault) = self.take(slot) {
+            return fault.strike();
+        }
+        Reply::later(async move {
+            Turn::default().await;
+            self.status = status;
+            Ok(())
+        })
+    }
+
+    fn arm(&mut self, slot: &str, how: &str) -> Result<()> {
+        let fault = Fault::parse(slot, how).ok_or_else(|| Error::new(ErrorKind::SYNTAX, "no such fault"))?;
+        if slot == "drop" {
+            self.fuse = Fuse(Some(fault));
+        } else {
+            self.armed.push(fault);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, text: &str, mut batch: Batch) -> Result<Fetched<Rows>> {
+        let mut rows = None;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            ["number"] => return one(batch, self.number),
+            ["rows", count] => {
+                let left = count.parse().map_err(|_| Error::new(ErrorKind::SYNTAX, "no number"))?;
+                rows = Some(Rows { left, _fuse: self.take_fuse("drop-rows") });
+            }
+            ["arm", slot, how] => self.arm(slot, how)?,
+            ["break"] => self.status = ConnectionStatus::BROKEN,
+            ["spawn-panic"] => drop(self.host.spawn(async { panic!("a task was told to panic") })),
+            ["job-panic"] => self.host.spawn_blocking(|| panic!("a job was told to panic")),
+            _ => {
+                return wrong::answer(text, batch)
+                    .unwrap_or_else(|| Err(Error::new(ErrorKind::SYNTAX, format!("`{text}` is no command"))));
+            }
+        }
+        batch.clear(0);
+        let columns = rows.iter().map(|_| Column::named("row"));
+        Ok(Fetched { columns: ColumnSet::of(columns), batch, affected: 0, last_insert_id: None, rows })
+    }
+}
+
+fn one<R>(mut batch: Batch, value: u64) -> Result<Fetched<R>> {
+    batch.clear(1);
+    batch.push(ValueRef::I64(i64::try_from(value).unwrap_or(i64::MAX)))?;
+    batch.end_row();
+    Ok(Fetched::finished(ColumnSet::of([Column::named("number")]), batch, 0))
+}
+
+impl Connection for FaultyConnection {
+    type Statement = Statement;
+    type Rows = Rows;
+
+    fn prepare(&mut self, sql: &str) -> Reply<'_, Statement> {
+        match self.take("prepare") {
+            Some(fault) => fault.strike(),
+            None => Reply::ready(Ok(Statement { text: sql.to_owned(), _fuse: self.take_fuse("drop-statement") })),
+        }
+    }
+
+    fn describe<'a>(&'a mut self, _statement: &'a mut Statement) -> Reply<'a, Description> {
+        match self.take("describe") {
+            Some(fault) => fault.strike(),
+            None => Reply::unsupported("the description of statements"),
+        }
+    }
+
+    fn query<'a>(
+        &'a mut self,
+        statement: &'a mut Statement,
+        _parameters: Params<'_>,
+        _options: QueryOptions,
+        batch: Batch,
+    ) -> Reply<'a, Fetched<Rows>> {
+        if let Some(fault) = self.take("query") {
+            return fault.strike();
+        }
+        if statement.text == "blocking-panic" {
+            return Reply::later(async {
+                let mut work = Blocking::new(self.host.clone(), ());
+                work.run(|()| panic!("blocking work was told to panic")).await
+            });
+        }
+        Reply::ready(self.run(&statement.text, batch))
+    }
+
+    fn next<'a>(&'a mut self, rows: &'a mut Rows, batch: Batch) -> Reply<'a, NextBatch> {
+        if let Some(fault) = self.take("next") {
+            return fault.strike();
+        }
+        Reply::later(async {
+            Turn::default().await;
+            let batch = one::<Rows>(batch, rows.left)?.batch;
+            rows.left -= 1;
+            Ok(NextBatch { batch, affected: 0, finished: rows.left == 0 })
+        })
+    }
+
+    fn close_rows<'a>(&'a mut self, _rows: &'a mut Rows) -> Reply<'a, ()> {
+        self.step("close-rows", self.status)
+    }
+
+    fn begin(&mut self, _options: TransactionOptions) -> Reply<'_, ()> {
+        self.step("begin", ConnectionStatus::IN_TRANSACTION)
+    }
+
+    fn commit(&mut self) -> Reply<'_, ()> {
+        self.step("commit", ConnectionStatus::READY)
+    }
+
+    fn rollback(&mut self) -> Reply<'_, ()> {
+        self.step("rollback", ConnectionStatus::READY)
+    }
+
+    fn savepoint(&mut self, _depth: u32) -> Reply<'_, ()> {
+        self.step("savepoint", self.status)
+    }
+
+    fn release(&mut self, _depth: u32) -> Reply<'_, ()> {
+        self.step("release", self.status)
+    }
+
+    fn rollback_to(&mut self, _depth: u32) -> Reply<'_, ()> {
+        self.step("rollback-to", self.status)
+    }
+
+    fn reset(&mut self) -> Reply<'_, ()> {
+        self.step("reset", ConnectionStatus::READY)
+    }
+
+    fn ping(&mut self) -> Reply<'_, ()> {
+        self.step("ping", self.status)
+    }
+
+    fn status(&mut self) -> ConnectionStatus {
+        if let Some(fault) = self.take("status") {
+            fault.panic();
+        }
+        self.status
+    }
+
+    fn close(&mut self) -> Reply<'_, ()> {
+        self.step("close", ConnectionStatus::BROKEN)
+    }
+}

@@ -1,0 +1,115 @@
+//! The pool: its limits, and what it says when it is exhausted.
+
+use montrs_orm::{Database, DbErrorKind};
+use montrs_tests::{TestFile, builder};
+use std::time::Duration;
+
+#[tokio::test]
+async fn the_pool_never_opens_more_than_its_maximum() {
+    let file = TestFile::new();
+    let db = builder(file.url()).max_connections(3).connect().await.unwrap();
+    let tasks = (0..20).map(|_| {
+        let db = db.clone();
+        tokio::spawn(async move { db.query("SELECT 1").fetch_scalar::<i64>().await })
+    });
+    for result in futures_util::future::join_all(tasks).await {
+        assert_eq!(result.unwrap().unwrap(), 1);
+    }
+    let status = db.pool_status();
+    assert!(status.open <= 3 && status.max == 3, "{status:?}");
+}
+
+#[tokio::test]
+async fn who_waits_too_long_is_told_who_holds_what() {
+    let file = TestFile::new();
+    let wait = Duration::from_millis(50);
+    let db = builder(file.url()).max_connections(1).acquire_timeout(wait).connect().await.unwrap();
+    let held = db.acquire().await.unwrap();
+    let held_at = line!() - 1;
+    let error = db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
+    let text = error.to_string();
+    assert!(text.contains("50ms") && text.contains(&format!("pool.rs:{held_at}:")), "{text}");
+    drop(held);
+    assert_eq!(db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_inside_another_one_of_an_in_memory_database_is_named() {
+    let wait = Duration::from_millis(50);
+    let db = builder("sqlite::memory:").acquire_timeout(wait).connect().await.unwrap();
+    let tx = db.begin().await.unwrap();
+    let error = db.begin().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
+    assert!(error.to_string().contains("the only connection"), "{error}");
+    drop(tx);
+    db.begin().await.unwrap().rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_in_memory_database_is_one_and_stays() {
+    let db = builder("sqlite::memory:").max_connections(8).connect().await.unwrap();
+    assert_eq!(db.pool_status().max, 1);
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    let tasks = (0..16i64).map(|x| {
+        let db = db.clone();
+        tokio::spawn(async move { db.execute("INSERT INTO t VALUES ($1)").bind(x).await })
+    });
+    for result in futures_util::future::join_all(tasks).await {
+        result.unwrap().unwrap();
+    }
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 16);
+    // Another database of the same URL is another one.
+    let other = builder("sqlite::memory:").connect().await.unwrap();
+    assert_eq!(other.execute("SELECT * FROM t").await.unwrap_err().kind(), DbErrorKind::UndefinedTable);
+}
+
+#[tokio::test]
+async fn a_closed_database_refuses_and_frees_its_file() {
+    let file = TestFile::new();
+    let db = file.open().await;
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    let held = db.acquire().await.unwrap();
+    db.close().await.unwrap();
+    assert_eq!(db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap_err().kind(), DbErrorKind::PoolClosed);
+    drop(held);
+    assert_eq!(db.pool_status().open, 0);
+}
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_refused() {
+    let file = TestFile::new();
+    let zero = |db: Result<Database, montrs_orm::DbError>| db.unwrap_err().kind();
+    assert_eq!(zero(builder(file.url()).max_connections(0).connect().await), DbErrorKind::Configuration);
+    assert_eq!(zero(builder(file.url()).statement_cache_capacity(0).connect().await), DbErrorKind::Configuration);
+}
+
+#[test]
+fn outside_of_a_runtime_there_is_an_error() {
+    let mut connecting = Box::pin(builder("sqlite::memory:").connect());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = connecting.as_mut().poll(&mut cx) else { panic!("it cannot succeed") };
+    assert_eq!(error.kind(), DbErrorKind::Configuration);
+}
+
+#[test]
+fn a_runtime_shut_down_with_connections_open_takes_nothing_with_it() {
+    let file = TestFile::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (db, tx) = runtime.block_on(async {
+        let db = file.open().await;
+        db.execute("CREATE TABLE t (x)").await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+        (db, tx)
+    });
+    drop(runtime);
+    drop(tx);
+    drop(db);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = file.open().await;
+        assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 0);
+        db.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    });
+}

@@ -1,0 +1,194 @@
+//! Rows as structs, tuples and scalars, and what is said when they do not fit.
+
+use montrs_orm::{Database, DbErrorKind, Field, FromRow, Value};
+use montrs_tests::builder;
+
+async fn memory() -> Database {
+    builder("sqlite::memory:").connect().await.unwrap()
+}
+
+#[derive(Debug, PartialEq, FromRow)]
+#[orm(rename_all = "PascalCase")]
+struct Track {
+    track_id: i64,
+    name: String,
+    #[orm(rename = "ms")]
+    milliseconds: i32,
+    composer: Option<String>,
+    #[orm(default)]
+    rating: i32,
+    #[orm(default = five)]
+    stars: u8,
+    #[orm(flatten)]
+    price: Price,
+    #[orm(skip)]
+    selected: bool,
+}
+
+#[derive(Debug, PartialEq, FromRow)]
+struct Price {
+    unit_price: f64,
+}
+
+fn five() -> u8 {
+    5
+}
+
+#[tokio::test]
+async fn a_struct_reads_its_columns_by_name_in_any_order() {
+    let db = memory().await;
+    let sql = "SELECT 0.99 AS unit_price, NULL AS Composer, 'Fast As a Shark' AS Name, 230619 AS ms, 3 AS TrackId";
+    let track: Track = db.query(sql).fetch_one().await.unwrap();
+    let expected = Track {
+        track_id: 3,
+        name: "Fast As a Shark".into(),
+        milliseconds: 230_619,
+        composer: None,
+        rating: 0,
+        stars: 5,
+        price: Price { unit_price: 0.99 },
+        selected: false,
+    };
+    assert_eq!(track, expected);
+}
+
+#[test]
+fn a_struct_tells_which_columns_it_reads() {
+    let mut fields: Vec<Field> = Vec::new();
+    Track::fields(&mut fields);
+    let names: Vec<(&str, bool)> = fields.iter().map(|field| (field.name, field.required)).collect();
+    let expected = [
+        ("TrackId", true),
+        ("Name", true),
+        ("ms", true),
+        ("Composer", true),
+        ("Rating", false),
+        ("Stars", false),
+        ("unit_price", true),
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(fields[3].rust_type, "Option<String>");
+}
+
+#[tokio::test]
+async fn a_missing_column_is_named_with_what_there_is_and_the_nearest() {
+    let db = memory().await;
+    let error = db.query("SELECT 1 AS unit_prise").fetch_all::<Price>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
+    assert!(error.to_string().contains("\"unit_price\"") && error.to_string().contains("\"unit_prise\""), "{error}");
+    assert!(montrs_orm::AiError::suggested_fixes(&error)[0].contains("unit_prise"));
+    let error = db.query("SELECT 1 AS unit_price, 2 AS unit_price").fetch_all::<Price>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
+    assert!(error.to_string().contains("more than one"), "{error}");
+    // It shows although there is no row.
+    let error = db.query("SELECT 1 AS x WHERE 0").fetch_all::<Price>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_fit_is_named_with_column_types_and_row() {
+    let db = memory().await;
+    db.execute("CREATE TABLE t (n SMALLINT)").await.unwrap();
+    db.execute("INSERT INTO t VALUES (1), (70000)").await.unwrap();
+    let error = db.query("SELECT n FROM t").fetch_all::<i16>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Decode);
+    let text = error.to_string();
+    for part in ["\"n\"", "SMALLINT", "row 2", "i16", "70000"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    assert_eq!(error.sql(), Some("SELECT n FROM t"));
+    let error = db.query("SELECT NULL AS x").fetch_one::<(String,)>().await.unwrap_err();
+    assert!(error.to_string().contains("NULL") && error.to_string().contains("Option"), "{error}");
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn tuples_and_scalars_read_by_position() {
+    let db = memory().await;
+    let row: (i64, Option<String>, f64) = db.query("SELECT 1, NULL, 2.5").fetch_one().await.unwrap();
+    assert_eq!(row, (1, None, 2.5));
+    let values: Vec<Option<i64>> = db.query("SELECT 1 UNION ALL SELECT NULL").fetch_all().await.unwrap();
+    assert_eq!(values, [Some(1), None]);
+    let error = db.query("SELECT 1, 2").fetch_one::<i64>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
+    let error = db.query("SELECT 1, 2").fetch_one::<(i64, i64, i64)>().await.unwrap_err();
+    assert!(error.to_string().contains("2 columns") && error.to_string().contains('3'), "{error}");
+}
+
+#[tokio::test]
+async fn borrowed_fields_read_straight_from_the_batch() {
+    #[derive(FromRow)]
+    struct Borrowed<'a> {
+        word: &'a str,
+        bytes: &'a [u8],
+    }
+    let db = memory().await;
+    let mut seen = 0;
+    db.query("SELECT 'grüße' AS word, x'00ff' AS bytes")
+        .for_each(|row| {
+            let read = Borrowed { word: row.get("word")?, bytes: row.get("bytes")? };
+            assert_eq!((read.word, read.bytes), ("grüße", &[0, 255][..]));
+            seen += 1;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(seen, 1);
+}
+
+#[tokio::test]
+async fn one_unreadable_column_does_not_fail_a_row_that_does_not_read_it() {
+    let db = memory().await;
+    let sql = "SELECT 'good' AS word, CAST(x'fffe' AS TEXT) AS broken";
+    #[derive(FromRow)]
+    struct Word {
+        word: String,
+    }
+    assert_eq!(db.query(sql).fetch_one::<Word>().await.unwrap().word, "good");
+    let error = db.query(sql).fetch_one::<(String, String)>().await.unwrap_err();
+    assert!(error.to_string().contains("\"broken\"") && error.to_string().contains("UTF-8"), "{error}");
+    let row: (String, Vec<u8>) = db.query(sql).fetch_one().await.unwrap();
+    assert_eq!(row.1, [0xff, 0xfe]);
+}
+
+#[tokio::test]
+async fn declared_types_become_rich_values() {
+    use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+    let db = memory().await;
+    db.execute(
+        "CREATE TABLE t (flag BOOLEAN, day DATE, at DATETIME, doc JSON, id UUID, price DECIMAL(10, 2), blob BLOB)",
+    )
+    .await
+    .unwrap();
+    let day = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
+    let at = day.and_hms_nano_opt(23, 59, 59, 123_456_789).unwrap();
+    let doc = serde_json::json!({"a": [1, null, "ü"]});
+    let id = uuid::Uuid::from_u128(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
+    let price = rust_decimal::Decimal::new(-123_456_789_012_345, 5);
+    db.execute("INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(true)
+        .bind(day)
+        .bind(at)
+        .bind(doc.clone())
+        .bind(id)
+        .bind(price)
+        .bind([1u8, 2, 3])
+        .await
+        .unwrap();
+    type Row = (bool, NaiveDate, NaiveDateTime, serde_json::Value, uuid::Uuid, rust_decimal::Decimal, Vec<u8>);
+    let row: Row = db.query("SELECT * FROM t").fetch_one().await.unwrap();
+    assert_eq!(row, (true, day, at, doc, id, price, vec![1, 2, 3]));
+    let values: (Value, Value) = db.query("SELECT flag, day FROM t").fetch_one().await.unwrap();
+    assert_eq!(values, (Value::Bool(true), Value::Date(19_782)));
+
+    let instant: DateTime<Utc> = "2024-02-29T23:59:59.5Z".parse().unwrap();
+    db.execute("UPDATE t SET at = $1").bind(instant).await.unwrap();
+    assert_eq!(db.query("SELECT at FROM t").fetch_scalar::<DateTime<Utc>>().await.unwrap(), instant);
+    // Functions have no declared type: their text is read.
+    let now: NaiveDateTime = db.query("SELECT datetime('2024-01-02 03:04:05')").fetch_scalar().await.unwrap();
+    assert_eq!(now.to_string(), "2024-01-02 03:04:05");
+    // A declared type never makes a value unreadable.
+    db.execute("UPDATE t SET day = 'soon', flag = 7, id = 'x'").await.unwrap();
+    let odd: (String, i64, String) = db.query("SELECT day, flag, id FROM t").fetch_one().await.unwrap();
+    assert_eq!(odd, ("soon".into(), 7, "x".into()));
+}

@@ -1,0 +1,186 @@
+//! Transactions: kept, rolled back, nested, and dropped at whatever await.
+
+use montrs_orm::{Database, DbError, DbErrorKind};
+use montrs_tests::{TestFile, builder, poll_then_drop};
+use std::panic::AssertUnwindSafe;
+
+/// A pool of one: what is left unfinished shows at once.
+async fn one_connection() -> (Database, TestFile) {
+    let file = TestFile::new();
+    let db = builder(file.url()).max_connections(1).connect().await.unwrap();
+    db.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
+    (db, file)
+}
+
+async fn values(db: &Database) -> Vec<i64> {
+    db.query("SELECT x FROM t ORDER BY x").fetch_all().await.unwrap()
+}
+
+#[tokio::test]
+async fn commit_keeps_and_rollback_undoes() {
+    let (db, _file) = one_connection().await;
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (3)").await.unwrap();
+    drop(tx);
+    assert_eq!(values(&db).await, [1]);
+}
+
+#[tokio::test]
+async fn a_closure_commits_its_ok_and_rolls_back_its_error_or_panic() {
+    let (db, _file) = one_connection().await;
+    let n = db
+        .transaction(async |tx| {
+            tx.execute("INSERT INTO t VALUES (1)").await?;
+            tx.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await
+        })
+        .await
+        .unwrap();
+    assert_eq!(n, 1);
+
+    #[derive(Debug, PartialEq)]
+    enum MyError {
+        Mine,
+        Db(DbErrorKind),
+    }
+    impl From<DbError> for MyError {
+        fn from(error: DbError) -> Self {
+            Self::Db(error.kind())
+        }
+    }
+    let failed: Result<(), MyError> = db
+        .transaction(async |tx| {
+            tx.execute("INSERT INTO t VALUES (2)").await?;
+            Err(MyError::Mine)
+        })
+        .await;
+    assert_eq!(failed, Err(MyError::Mine));
+    let failed: Result<(), MyError> = db
+        .transaction(async |tx| {
+            tx.execute("INSERT INTO nowhere VALUES (2)").await?;
+            Ok(())
+        })
+        .await;
+    assert_eq!(failed, Err(MyError::Db(DbErrorKind::UndefinedTable)));
+
+    let panicked = AssertUnwindSafe(db.transaction(async |tx| {
+        tx.execute("INSERT INTO t VALUES (3)").await?;
+        if values_are_odd() {
+            panic!("expected by the test");
+        }
+        Ok::<_, DbError>(())
+    }));
+    assert!(futures_util::FutureExt::catch_unwind(panicked).await.is_err());
+    assert_eq!(values(&db).await, [1]);
+}
+
+fn values_are_odd() -> bool {
+    true
+}
+
+#[tokio::test]
+async fn nested_transactions_are_savepoints() {
+    let (db, _file) = one_connection().await;
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let mut inner = tx.begin().await.unwrap();
+    inner.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    let mut innermost = inner.begin().await.unwrap();
+    innermost.execute("INSERT INTO t VALUES (3)").await.unwrap();
+    innermost.commit().await.unwrap();
+    drop(inner);
+    let mut inner = tx.begin().await.unwrap();
+    inner.execute("INSERT INTO t VALUES (4)").await.unwrap();
+    inner.commit().await.unwrap();
+    let mut inner = tx.begin().await.unwrap();
+    inner.execute("INSERT INTO t VALUES (5)").await.unwrap();
+    inner.rollback().await.unwrap();
+    let failed: Result<(), DbError> = tx
+        .transaction(async |tx| {
+            tx.execute("INSERT INTO t VALUES (6)").await?;
+            tx.query("SELECT x FROM t WHERE x = 99").fetch_one::<i64>().await.map(drop)
+        })
+        .await;
+    assert_eq!(failed.unwrap_err().kind(), DbErrorKind::RowNotFound);
+    tx.commit().await.unwrap();
+    assert_eq!(values(&db).await, [1, 4]);
+}
+
+#[tokio::test]
+async fn a_checked_out_connection_begins_transactions_one_after_the_other() {
+    let (db, _file) = one_connection().await;
+    let mut connection = db.acquire().await.unwrap();
+    for x in 0..4 {
+        let mut tx = connection.begin().await.unwrap();
+        tx.execute("INSERT INTO t VALUES ($1)").bind(x).await.unwrap();
+        if x % 2 == 0 {
+            tx.commit().await.unwrap();
+        }
+    }
+    connection.execute("INSERT INTO t VALUES (9)").await.unwrap();
+    drop(connection);
+    assert_eq!(values(&db).await, [0, 2, 9]);
+}
+
+#[tokio::test]
+async fn a_transaction_begun_in_sql_does_not_leak_to_the_next_user() {
+    let (db, _file) = one_connection().await;
+    let mut connection = db.acquire().await.unwrap();
+    connection.execute("BEGIN").await.unwrap();
+    connection.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    drop(connection);
+    assert_eq!(values(&db).await, [0; 0]);
+}
+
+/// The heart of it: whatever is dropped, at whatever poll, the transaction is committed or it is not, and the only
+/// connection of the pool goes on outside of any transaction.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_dropped_at_any_poll_is_rolled_back() {
+    let (db, _file) = one_connection().await;
+    let mut finished = 0;
+    for polls in 0..60 {
+        let work = async {
+            let mut tx = db.begin().await?;
+            tx.execute("INSERT INTO t VALUES (1)").await?;
+            let mut inner = tx.begin().await?;
+            inner.execute("INSERT INTO t VALUES (1)").await?;
+            inner.commit().await?;
+            tx.commit().await
+        };
+        let result = poll_then_drop(polls, work).await;
+        let rows = values(&db).await;
+        match result {
+            Some(result) => {
+                result.unwrap();
+                finished += 1;
+                assert_eq!(rows, [1, 1], "polls: {polls}");
+            }
+            // A commit that was dropped may have been performed, but never in part.
+            None => assert!(rows.is_empty() || rows == [1, 1], "polls: {polls}: {rows:?}"),
+        }
+        db.execute("DELETE FROM t").await.unwrap();
+    }
+    assert!(finished > 0, "60 polls were not enough to finish once");
+}
+
+/// What sqlx's issue 4393 describes: a statement after a lost transaction must not run outside of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_lost_a_statement_half_way_takes_no_more_statements() {
+    let (db, _file) = one_connection().await;
+    let slow =
+        "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 50000000) SELECT count(*) FROM s";
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    assert!(poll_then_drop(1, tx.query(slow).fetch_scalar::<i64>()).await.is_none());
+    for _ in 0..2 {
+        let error = tx.execute("INSERT INTO t VALUES (2)").await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::TransactionState, "{error}");
+    }
+    assert_eq!(tx.commit().await.unwrap_err().kind(), DbErrorKind::TransactionState);
+    assert_eq!(values(&db).await, [0; 0]);
+}

@@ -1,0 +1,33 @@
+//! The commands of this repository: `cargo xtask --help`.
+
+mod demo;
+mod run;
+mod sanitize;
+mod setup;
+mod test;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// The commands of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Show the main job on SQLite: one program, compiled without a database client, and a driver file.
+    Demo,
+    /// Install what the tests need and this system lacks.
+    Setup,
+    /// Run every test: formatting, lints, unit and integration tests, documentation.
+    Test,
+    /// Run the tests of the ABI and the SDK under AddressSanitizer. Needs a nightly toolchain.
+    Sanitize,
+}
+
+fn main() -> Result<()> {
+    match Command::parse() {
+        Command::Demo => demo::demo(),
+        Command::Setup => setup::setup(),
+        Command::Test => test::test(),
+        Command::Sanitize => sanitize::sanitize(),
+    }
+}
