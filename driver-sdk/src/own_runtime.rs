@@ -4,7 +4,7 @@ use crate::{Error, ErrorKind, Result};
 use std::panic;
 use tokio::{
     runtime::{Builder, Runtime},
-    task::JoinError,
+    task::{JoinError, JoinHandle},
 };
 
 /// A tokio runtime of the driver's own, for a library that cannot do without one.
@@ -33,7 +33,9 @@ impl OwnRuntime {
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// Runs a future on the driver's runtime. Dropping what this returns drops the future there.
+    /// Runs a future on the driver's runtime: it starts at once. Dropping what this returns drops the future there, at its
+    /// next suspension, and does not wait for that. Let the future hold a lock on what it uses, and take the lock in
+    /// [`Connection::reset`](crate::Connection::reset).
     ///
     /// # Errors
     ///
@@ -43,15 +45,13 @@ impl OwnRuntime {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = self.runtime.as_ref().map(|runtime| runtime.spawn(future));
+        // The guard is made here and not in the future below, which may be dropped without ever being polled.
+        let task = self.runtime.as_ref().map(|runtime| AbortOnDrop(runtime.spawn(future)));
         async move {
-            let Some(task) = task else {
+            let Some(mut task) = task else {
                 return Err(ended());
             };
-            let abort = AbortOnDrop(task.abort_handle());
-            let result = task.await;
-            drop(abort);
-            result.unwrap_or_else(|error| Err(join_error(error)))
+            (&mut task.0).await.unwrap_or_else(|error| Err(join_error(error)))
         }
     }
 }
@@ -65,9 +65,9 @@ impl Drop for OwnRuntime {
     }
 }
 
-struct AbortOnDrop(tokio::task::AbortHandle);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl Drop for AbortOnDrop {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -82,4 +82,55 @@ fn join_error(error: JoinError) -> Error {
 
 fn ended() -> Error {
     Error::new(ErrorKind::CANCELLED, "the driver's runtime has ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::mpsc::{self, RecvTimeoutError},
+        task::{Context, Waker},
+        time::Duration,
+    };
+
+    /// A future that never ends, and a receiver that ends when it is dropped.
+    fn endless() -> (impl Future<Output = Result<()>> + Send, mpsc::Receiver<()>) {
+        let (sender, receiver) = mpsc::channel();
+        let future = async move {
+            let _held = sender;
+            std::future::pending().await
+        };
+        (future, receiver)
+    }
+
+    #[test]
+    fn a_future_is_dropped_with_what_run_returned_whether_that_was_polled_or_not() {
+        let runtime = OwnRuntime::new("test", 1).unwrap();
+        for polls in 0..3 {
+            let (future, receiver) = endless();
+            let mut running = Box::pin(runtime.run(future));
+            for _ in 0..polls {
+                assert!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            drop(running);
+            let end = receiver.recv_timeout(Duration::from_secs(60));
+            assert_eq!(end, Err(RecvTimeoutError::Disconnected), "after {polls} polls");
+        }
+    }
+
+    async fn panics() -> Result<()> {
+        panic!("told to")
+    }
+
+    #[test]
+    fn a_panic_and_the_end_of_the_runtime_are_errors() {
+        let runtime = OwnRuntime::new("test", 1).unwrap();
+        let waiter = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let error = waiter.block_on(runtime.run(panics())).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::PANICKED, "the driver panicked: told to"));
+        let (future, _receiver) = endless();
+        let running = runtime.run(future);
+        drop(runtime);
+        assert_eq!(waiter.block_on(running).unwrap_err().kind(), ErrorKind::CANCELLED);
+    }
 }

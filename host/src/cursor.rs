@@ -44,7 +44,8 @@ impl<'e> Cursor<'e> {
         &self.columns
     }
 
-    /// The next row, or `None` at the end. Dropping the future loses no row.
+    /// The next row, or `None` at the end. When the future is dropped while rows are fetched, the result is over: the next
+    /// call is an error.
     ///
     /// # Errors
     ///

@@ -126,9 +126,10 @@ impl AiError for DbError {
     fn explanation(&self) -> String {
         let mut out = cause(self);
         let message = self.to_string();
-        out.push_str(&format!(" The report was: {message}"));
-        if !message.ends_with(['.', '!', '?']) {
-            out.push('.');
+        // A report of many lines is not said twice.
+        if !message.contains('\n') {
+            let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+            out.push_str(&format!(" The report was: {message}{stop}"));
         }
         if let Some(detail) = self.detail() {
             out.push_str(&format!(" Detail: {detail}"));

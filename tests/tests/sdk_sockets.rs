@@ -254,7 +254,7 @@ async fn connecting_can_be_dropped_at_every_poll() {
             server.until(|counts| counts.open == 0).await;
         },
     );
-    assert!(drops.await > 3, "finding the driver, the socket and the greeting are waited for");
+    assert!(drops.await >= 3, "the socket and the greeting are waited for");
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn a_query_can_be_dropped_at_every_poll() {
         async || db.query("echo").bind("x").bind(1).fetch_one::<(String, i64)>().await.unwrap(),
         async || assert_eq!(session(&db).await, 1),
     );
-    assert!(drops.await > 0);
+    assert!(drops.await >= 2, "the answer is waited for");
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn a_transaction_that_is_dropped_at_any_poll_is_done_whole_or_not_at_all()
         assert_eq!(value % 2, 0, "half of a transaction was kept");
         assert_eq!(session(&db).await, 1);
     });
-    assert!(drops.await >= 4, "begin, both statements and commit are waited for");
+    assert!(drops.await >= 5, "begin, both statements and commit are waited for");
     assert!(server.value() >= 2);
 }
 

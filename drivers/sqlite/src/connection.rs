@@ -191,3 +191,21 @@ impl Connection for SqliteConnection {
         Reply::later(async move { self.session.run(|session| drop(session.take())).await })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_breaks_the_connection_and_nothing_else_does() {
+        let monitor = Monitor::default();
+        drop(BreakOnPanic(&monitor));
+        assert_eq!(monitor.status(), ConnectionStatus::READY);
+        let panicked = std::panic::catch_unwind(|| {
+            let _broken_by_panic = BreakOnPanic(&monitor);
+            panic!("expected by the test");
+        });
+        assert!(panicked.is_err());
+        assert_eq!(monitor.status(), ConnectionStatus::BROKEN);
+    }
+}

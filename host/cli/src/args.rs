@@ -98,34 +98,42 @@ impl DriversFormat {
 const AFTER_HELP: &str = "\
 Examples:
   montrs-db drivers
-  montrs-db --url sqlite:app.db query 'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)'
-  montrs-db --url sqlite:app.db query 'INSERT INTO users (name) VALUES ($1)' --param Ada
-  DATABASE_URL=sqlite:app.db montrs-db query --format json 'SELECT count(*) AS n FROM users'
-  echo 'SELECT * FROM users WHERE name = :name' | montrs-db --url sqlite:app.db query - --named name=Ada
+  montrs-db --url sqlite:app.db query 'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)'
+  montrs-db --url sqlite:app.db query 'INSERT INTO t (name) VALUES ($1)' --param Ada
+  montrs-db --url sqlite:app.db query 'SELECT * FROM t WHERE id = :id' --named id=1
+  DATABASE_URL=sqlite:app.db montrs-db query --format json 'SELECT count(*) AS n FROM t'
+  echo 'SELECT name FROM t' | montrs-db --url sqlite:app.db query --format csv -
 
 Exit codes:
   0    it was done
   1    the database, the driver or a setting is at fault; or reading or writing failed
-  2    the command line is wrong, or a value given with --param or --named does not fit
-  130  it was interrupted with Ctrl-C; the statement is cancelled";
+  2    the command line is wrong, or a value of --param or --named does not fit
+  130  it was interrupted with Ctrl-C, and the statement cancelled";
 
+// Paragraphs are one line each: the terminal's width breaks them.
 const QUERY_HELP: &str = "\
 Values of --param and --named:
-  A value is read as the type that the statement expects for the parameter: 42, 12.50, true, 2024-02-29,
-  23:59:59.5, 2024-02-29T23:59:59, 2024-02-29T23:59:59+01:00, \\x00ff for bytes, a UUID, JSON; other types in
-  the database's own form. `null` is NULL, except where text or JSON is expected: there it is just that.
-  Where the database does not tell the type, a JSON number, true, false, null or \"quoted text\" is what it is
-  in JSON, and anything else is text: --param 1 is a number, --param '\"1\"' is text.
+  A value is read as the type that the statement expects for the parameter: 42, 12.50, true, 2024-02-29, 23:59:59.5, \
+2024-02-29T23:59:59, 2024-02-29T23:59:59+01:00, \\x00ff for bytes, a UUID, JSON; other types in the database's own \
+form. `null` is NULL, except where text or JSON is expected: there it is just that.
+
+  Where the database does not tell the type, a JSON number, true, false, null or \"quoted text\" is what it is in \
+JSON, and anything else is text: --param 1 is a number, --param '\"1\"' is text.
 
 How values are printed:
-  bytes             \\x and hexadecimal digits
-  dates and times   ISO 8601: 2024-02-29, 23:59:59.5, 2024-02-29T23:59:59, 2024-02-29T23:59:59Z (always UTC)
-  intervals         ISO 8601: P1Y2M3DT4H5M6.5S
-  arrays            as JSON
-  NULL              NULL in a table, null in JSON, nothing in CSV
-  In JSON, integers are numbers to the last digit, decimals are strings so that they stay exact, JSON columns
-  are embedded, NaN and the infinities are strings. When an error comes after the first rows, the array is not
-  closed. In a table, control characters are shown as escapes and values are cut after 1,000 characters.
+  bytes      \\x and hexadecimal digits
+  dates      ISO 8601: 2024-02-29
+  times      ISO 8601: 23:59:59.5, 2024-02-29T23:59:59; a blank for the T in tables and CSV
+  instants   ISO 8601, in UTC: 2024-02-29T23:59:59Z
+  intervals  ISO 8601: P1Y2M3DT4H5M6.5S
+  arrays     as JSON
+  NULL       NULL in a table, null in JSON, nothing in CSV
+
+  In JSON, integers are numbers to the last digit, decimals are strings so that they stay exact, JSON columns are \
+embedded, NaN and the infinities are strings. When an error comes after the first rows, the array is not closed.
+
+  In a table, control characters are shown as escapes, and values are cut after 1,000 characters. A table that is too \
+wide for the terminal is printed row by row.
 
 Exit codes: see `montrs-db --help`.";
 
@@ -137,14 +145,16 @@ pub(crate) fn read() -> Args {
     };
     // A URL in the wrong place would be repeated in the message, with its password.
     let mut message = error.render().to_string();
-    let urls: Vec<String> = std::env::args().filter(|argument| argument.contains("://")).collect();
-    if !urls.iter().any(|url| message.contains(url)) {
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let secrets = arguments.filter_map(|argument| Some(argument.split_once("://")?.1.to_owned()));
+    let secrets: Vec<String> = secrets.filter(|secret| !secret.is_empty() && message.contains(secret)).collect();
+    if secrets.is_empty() {
         error.exit();
     }
-    for url in urls {
-        let (scheme, _) = url.split_once("://").unwrap_or_default();
-        message = message.replace(&url, &format!("{scheme}://…"));
+    for secret in secrets {
+        message = message.replace(&secret, "…");
     }
+    // When standard error is closed, there is nobody to tell.
     let _ = anstream::stderr().write_all(message.as_bytes());
     std::process::exit(error.exit_code());
 }

@@ -114,20 +114,13 @@ impl<'a> Report<'a> {
 
 /// The fixes of the error, in terms of the command line.
 fn fixes(error: &DbError) -> Vec<String> {
-    let mut fixes = error.suggested_fixes();
     match error.kind() {
-        DbErrorKind::Parameters => {
-            fixes = vec![
-                "Give --param once for each parameter, in the order of $1, $2, …".into(),
-                "Or give --named NAME=VALUE for each :name.".into(),
-            ];
-        }
-        DbErrorKind::DriverNotFound | DbErrorKind::DriverRefused | DbErrorKind::DriverIncompatible => {
-            fixes.push("Run `montrs-db drivers`, with the same --plugins, to see what each directory holds.".into());
-        }
-        _ => {}
+        DbErrorKind::Parameters => vec![
+            "Give --param once for each parameter, in the order of $1, $2, …".into(),
+            "Or give --named NAME=VALUE for each :name.".into(),
+        ],
+        _ => error.suggested_fixes(),
     }
-    fixes
 }
 
 #[cfg(test)]

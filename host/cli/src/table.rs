@@ -12,12 +12,14 @@ const MAX_ROWS: usize = 10_000;
 const MAX_BYTES: usize = 8 << 20;
 /// No more characters of a value are shown.
 const MAX_CHARS: usize = 1000;
+/// With fewer characters for a column, rows are printed as records.
+const MIN_COLUMN_WIDTH: usize = 10;
 
 /// How a table looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
-    /// Whether values are broken into lines, so that the table fits the terminal.
-    fits_terminal: bool,
+    /// How many characters fit a line; `None` where nothing needs to fit.
+    width: Option<u16>,
     has_colours: bool,
 }
 
@@ -25,7 +27,8 @@ impl Look {
     /// As standard output can show it.
     pub(crate) fn of_standard_output() -> Self {
         Self {
-            fits_terminal: std::io::IsTerminal::is_terminal(&std::io::stdout()),
+            // What a terminal has, and nothing else.
+            width: Table::new().width(),
             has_colours: AutoStream::choice(&std::io::stdout()) != ColorChoice::Never,
         }
     }
@@ -34,12 +37,18 @@ impl Look {
     pub(crate) fn table(self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
-        if self.fits_terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+        table.force_no_tty();
+        if let Some(width) = self.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        if self.has_colours {
+            table.enforce_styling();
         }
         table
+    }
+
+    fn is_too_narrow_for(self, columns: usize) -> bool {
+        self.width.is_some_and(|width| usize::from(width) < columns.saturating_mul(MIN_COLUMN_WIDTH))
     }
 
     /// The head of a column.
@@ -92,19 +101,39 @@ impl<W: Write> TableWriter<W> {
         Ok(Cell::new_owned(text))
     }
 
-    /// Prints the rows that are there as a table.
+    /// Prints the rows that are there.
     fn print(&mut self) -> Result<(), Failure> {
+        if self.look.is_too_narrow_for(self.names.len()) && !self.rows.is_empty() {
+            self.print_records()?;
+        } else {
+            self.print_table()?;
+        }
+        self.columns.fill(Seen::default());
+        self.bytes = 0;
+        Ok(())
+    }
+
+    fn print_table(&mut self) -> Result<(), Failure> {
         let mut table = self.look.table();
         table.set_header(self.names.iter().map(|name| self.look.head(name)));
         table.add_rows(self.rows.drain(..));
-        for (column, seen) in table.column_iter_mut().zip(&mut self.columns) {
+        for (column, seen) in table.column_iter_mut().zip(&self.columns) {
             if seen.numbers && !seen.others {
                 column.set_cell_alignment(CellAlignment::Right);
             }
-            *seen = Seen::default();
         }
-        self.bytes = 0;
         Ok(writeln!(self.output, "{table}")?)
+    }
+
+    /// Each row as a table of its own, with a line for each column.
+    fn print_records(&mut self) -> Result<(), Failure> {
+        let first = self.count - self.rows.len() as u64 + 1;
+        for (number, row) in (first..).zip(self.rows.drain(..)) {
+            let mut table = self.look.table();
+            table.add_rows(self.names.iter().zip(row).map(|(name, value)| [self.look.head(name), value]));
+            writeln!(self.output, "row {number}\n{table}")?;
+        }
+        Ok(())
     }
 }
 
@@ -156,11 +185,15 @@ fn cut(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    const PLAIN: Look = Look { fits_terminal: false, has_colours: false };
+    const PLAIN: Look = Look { width: None, has_colours: false };
 
     fn printed(names: &[&str], rows: &[&[ValueRef<'_>]]) -> String {
+        printed_as(PLAIN, names, rows)
+    }
+
+    fn printed_as(look: Look, names: &[&str], rows: &[&[ValueRef<'_>]]) -> String {
         let mut out = Vec::new();
-        let mut writer = TableWriter::new(&mut out, PLAIN);
+        let mut writer = TableWriter::new(&mut out, look);
         writer.begin(names).unwrap();
         rows.iter().for_each(|row| writer.row(row).unwrap());
         writer.end().unwrap();
@@ -202,6 +235,34 @@ mod tests {
     fn a_long_value_is_cut() {
         let text = printed(&["a"], &[&[ValueRef::Text(&"ü".repeat(5000))]]);
         assert!(text.contains("… (5000 characters)") && text.matches('ü').count() == MAX_CHARS);
+    }
+
+    #[test]
+    fn a_table_fits_the_terminal() {
+        let look = Look { width: Some(40), has_colours: false };
+        let text = printed_as(look, &["a", "b"], &[&[ValueRef::Text(&"word ".repeat(30)), ValueRef::I32(1)]]);
+        assert!(text.lines().count() > 5 && text.lines().all(|line| line.chars().count() <= 40), "{text}");
+    }
+
+    #[test]
+    fn a_row_that_is_too_wide_for_the_terminal_becomes_a_record() {
+        let look = Look { width: Some(25), has_colours: false };
+        let row: &[ValueRef<'_>] = &[ValueRef::I32(1), ValueRef::Null, ValueRef::Text("x")];
+        let text = printed_as(look, &["a", "b", "c"], &[row, row]);
+        let record = "\
+┌───┬──────┐
+│ a ┆ 1    │
+│ b ┆ NULL │
+│ c ┆ x    │
+└───┴──────┘
+";
+        assert_eq!(text, format!("row 1\n{record}row 2\n{record}2 rows\n"));
+    }
+
+    #[test]
+    fn null_is_dim_where_there_are_colours() {
+        let text = printed_as(Look { width: None, has_colours: true }, &["a"], &[&[ValueRef::Null]]);
+        assert!(text.contains("\u{1b}[2m"), "{text:?}");
     }
 
     #[test]

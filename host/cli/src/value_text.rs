@@ -19,8 +19,9 @@ pub(crate) fn text(value: ValueRef<'_>) -> Result<Option<Cow<'_, str>>, Failure>
         ValueRef::Bytes(v) | ValueRef::OtherBytes(v) => hex(v).into(),
         ValueRef::Date(v) => calendar::date(v).into(),
         ValueRef::Time(v) => calendar::time(v).into(),
-        ValueRef::Timestamp(v) => calendar::timestamp(v).into(),
-        ValueRef::TimestampTz(v) => calendar::timestamp_tz(v).into(),
+        // With a blank, as the databases' own tools print it.
+        ValueRef::Timestamp(v) => calendar::timestamp(v).replacen('T', " ", 1).into(),
+        ValueRef::TimestampTz(v) => calendar::timestamp_tz(v).replacen('T', " ", 1).into(),
         ValueRef::Interval { months, days, microseconds } => calendar::interval(months, days, microseconds).into(),
         ValueRef::Uuid(v) => uuid::Uuid::from_bytes(v).to_string().into(),
     }))
@@ -84,8 +85,8 @@ mod tests {
             (ValueRef::Bytes(&[0, 255]), "\\x00ff"),
             (ValueRef::Date(19_782), "2024-02-29"),
             (ValueRef::Time(0), "00:00:00"),
-            (ValueRef::Timestamp(at), "2024-02-29T23:59:59.12"),
-            (ValueRef::TimestampTz(at), "2024-02-29T23:59:59.12Z"),
+            (ValueRef::Timestamp(at), "2024-02-29 23:59:59.12"),
+            (ValueRef::TimestampTz(at), "2024-02-29 23:59:59.12Z"),
             (ValueRef::Interval { months: 1, days: 0, microseconds: 0 }, "P1M"),
             (ValueRef::Uuid([255; 16]), "ffffffff-ffff-ffff-ffff-ffffffffffff"),
             (ValueRef::Json("{ }"), "{ }"),

@@ -6,7 +6,7 @@ use montrs_tests::poll_then_drop;
 const MOST_POLLS: usize = 1000;
 
 /// Runs an operation that is dropped after no poll, after one, after two, …, until it once comes to its end. `check` is
-/// run after each. Returns how often it was dropped.
+/// run after each. Returns how often it was dropped, which depends on the weather where other threads do the work.
 ///
 /// # Panics
 ///

@@ -69,11 +69,7 @@ impl LineServer {
     }
 
     fn start(url: String, listener: Listener) -> Self {
-        let shared = Shared {
-            counts: watch::Sender::default(),
-            may_go_on: Semaphore::new(0),
-            data: Mutex::default(),
-        };
+        let shared = Shared { counts: watch::Sender::default(), may_go_on: Semaphore::new(0), data: Mutex::default() };
         let shared = Arc::new(shared);
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, shared.clone()));

@@ -104,6 +104,13 @@ impl Connection for KvConnection {
     fn status(&mut self) -> ConnectionStatus {
         if self.in_transaction { ConnectionStatus::IN_TRANSACTION } else { ConnectionStatus::READY }
     }
+
+    fn close(&mut self) -> Reply<'_, ()> {
+        Reply::later(async {
+            let saved = self.store.run(|store| store.save()).await?;
+            saved.map_err(|error| Error::new(ErrorKind::IO, format!("the store was not saved: {error}")))
+        })
+    }
 }
 
 impl KvRows {

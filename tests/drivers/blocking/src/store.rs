@@ -69,17 +69,22 @@ impl Store {
             self.values = before;
         }
     }
+
+    /// Writes the file.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let values = self.before.as_ref().unwrap_or(&self.values);
+        let text: String = values.iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
+        fs::write(path, text)
+    }
 }
 
 impl Drop for Store {
-    /// Writes the file.
+    /// Writes the file, like a library that syncs when it is closed: dropping blocks too.
     fn drop(&mut self) {
-        self.rollback();
-        if let Some(path) = &self.path {
-            let text: String = self.values.iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
-            if let Err(error) = fs::write(path, text) {
-                eprintln!("cannot write {}: {error}", path.display());
-            }
-        }
+        // There is nobody to tell.
+        let _ = self.save();
     }
 }

@@ -1,0 +1,143 @@
+//! The tool on a real database, against the database's own tool.
+
+use montrs_tests::{TestFile, plugins};
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+/// A music shop, made by the database's own tool.
+const SHOP: &str = "
+    CREATE TABLE Artist (ArtistId INTEGER PRIMARY KEY, Name NVARCHAR(120));
+    CREATE TABLE Track (TrackId INTEGER PRIMARY KEY, Name NVARCHAR(200) NOT NULL, ArtistId INTEGER REFERENCES Artist,
+        Milliseconds INTEGER NOT NULL, UnitPrice NUMERIC(10,2) NOT NULL, Added DATETIME, Cover BLOB);
+    INSERT INTO Artist VALUES (1, 'AC/DC'), (2, 'Motörhead, \"live\"'), (3, NULL);
+    INSERT INTO Track VALUES
+        (1, 'For Those About To Rock', 1, 343719, 0.99, '2009-01-01 00:00:00', NULL),
+        (2, 'Ace of Spades', 2, 168000, 1.99, '2024-02-29 23:59:59', x'00ff'),
+        (3, 'line one
+line two', 3, 1, 0, NULL, NULL);
+";
+
+fn shop() -> TestFile {
+    let file = TestFile::new();
+    let made = Command::new("sqlite3").arg(file.path()).arg(SHOP).status().expect("sqlite3 is here: cargo xtask setup");
+    assert!(made.success());
+    file
+}
+
+/// The tool, built beside the tests.
+fn tool() -> Command {
+    let deps = std::env::current_exe().expect("a test knows its executable");
+    let debug = deps.parent().and_then(|deps| deps.parent()).expect("the tests lie in the target directory");
+    let tool: PathBuf = debug.join(format!("montrs-db{}", std::env::consts::EXE_SUFFIX));
+    assert!(tool.exists(), "{} was not built: run the tests of the whole workspace", tool.display());
+    let mut command = Command::new(tool);
+    command.env_remove("DATABASE_URL").env_remove("MONTRS_PLUGINS").env("NO_COLOR", "1");
+    command
+}
+
+fn query(file: &TestFile, arguments: &[&str]) -> Output {
+    let url = format!("{}?mode=ro", file.url());
+    tool().arg("--plugins").arg(plugins()).args(["--url", &url, "query"]).args(arguments).output().expect("it runs")
+}
+
+fn text(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("the output is text")
+}
+
+/// The records of a CSV text: which fields are quoted without need is a matter of taste.
+fn records(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.deserialize().map(|record| record.expect("a record can be read")).collect()
+}
+
+#[test]
+fn csv_is_what_the_database_s_own_tool_prints() {
+    let file = shop();
+    for sql in [
+        "SELECT * FROM Artist ORDER BY ArtistId",
+        "SELECT TrackId, Name, Milliseconds, UnitPrice, Added FROM Track ORDER BY TrackId",
+        "SELECT count(*) AS n, sum(Milliseconds) AS total, max(Milliseconds) * 0.5 AS half, max(Name) AS last FROM Track",
+        "SELECT a.Name, t.Name AS Track FROM Artist a LEFT JOIN Track t USING (ArtistId) ORDER BY 1, 2",
+        "SELECT Name FROM Track WHERE TrackId < 0",
+    ] {
+        let ours = query(&file, &["--format", "csv", sql]);
+        assert!(ours.status.success(), "{sql}: {}", String::from_utf8_lossy(&ours.stderr));
+        let theirs = Command::new("sqlite3").args(["-csv", "-header"]).arg(file.path()).arg(sql).output().unwrap();
+        let (ours, theirs) = (records(text(&ours)), records(text(&theirs)));
+        // Without a row, the database's own tool prints no header.
+        let expected = if theirs.is_empty() { vec![vec!["Name".to_owned()]] } else { theirs };
+        assert_eq!(ours, expected, "{sql}");
+    }
+}
+
+#[test]
+fn parameters_take_the_type_that_fits() {
+    let file = shop();
+    let by_id = query(&file, &["--format", "csv", "SELECT Name FROM Track WHERE TrackId = $1", "--param", "2"]);
+    assert_eq!(records(text(&by_id)), [["Name"], ["Ace of Spades"]]);
+    let by_name =
+        query(&file, &["--format", "csv", "SELECT TrackId FROM Track WHERE Name = $1", "--param", "Ace of Spades"]);
+    assert_eq!(records(text(&by_name)), [["TrackId"], ["2"]]);
+    let null = query(&file, &["--format", "json", "SELECT $1 IS NULL AS n", "--param", "null"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(text(&null)).unwrap(), serde_json::json!([{"n": 1}]));
+}
+
+#[test]
+fn json_is_an_array_of_objects_and_so_are_its_errors() {
+    let file = shop();
+    let rows =
+        query(&file, &["--format", "json", "SELECT TrackId, Name, UnitPrice, Cover FROM Track WHERE TrackId = 2"]);
+    let rows: serde_json::Value = serde_json::from_str(text(&rows)).unwrap();
+    assert_eq!(rows[0]["TrackId"], 2);
+    assert_eq!(rows[0]["Name"], "Ace of Spades");
+    let none = query(&file, &["--format", "json", "SELECT 1 AS x WHERE 0"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(text(&none)).unwrap(), serde_json::json!([]));
+
+    let failed = query(&file, &["--format", "json", "SELECT * FROM Trak"]);
+    assert_eq!((failed.status.code(), text(&failed)), (Some(1), ""));
+    let error: serde_json::Value = serde_json::from_slice(&failed.stderr).unwrap();
+    assert_eq!(error["error"]["code"], "DB_UNDEFINED_TABLE");
+    assert_eq!(error["error"]["table"], "Trak");
+}
+
+#[test]
+fn tables_and_errors_are_for_people() {
+    let file = shop();
+    let table = query(&file, &["SELECT ArtistId, Name FROM Artist ORDER BY 1"]);
+    let table = text(&table);
+    assert!(table.contains("Motörhead, \"live\"") && table.contains("NULL") && table.contains("3 rows"), "{table}");
+    let failed = query(&file, &["SELECT Name FRM Artist"]);
+    let error = String::from_utf8_lossy(&failed.stderr);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(error.contains("DB_SYNTAX") && error.contains("SELECT Name FRM Artist") && error.contains('^'), "{error}");
+    let refused = query(&file, &["DELETE FROM Artist"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("DB_READ_ONLY"));
+}
+
+#[test]
+fn the_environment_names_database_and_plugins() {
+    let file = shop();
+    let output = tool()
+        .env("DATABASE_URL", file.url())
+        .env("MONTRS_PLUGINS", plugins())
+        .args(["query", "--format", "json", "SELECT count(*) AS n FROM Track"])
+        .output()
+        .unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), serde_json::json!([{"n": 3}]));
+}
+
+#[test]
+fn drivers_are_listed_with_the_reason_for_those_that_are_not_taken() {
+    let dir = montrs_tests::private_dir();
+    let library = montrs_tests::built_library("montrs_driver_sqlite");
+    montrs_tests::install(&library, &dir.path().join("libmontrs_driver_sqlite.so"));
+    std::fs::write(dir.path().join("libmontrs_driver_none.so"), "no library").unwrap();
+    let output = tool().arg("--plugins").arg(dir.path()).args(["drivers", "--format", "json"]).output().unwrap();
+    let listed = text(&output);
+    assert!(
+        output.status.success() && listed.contains("\"sqlite\"") && listed.contains("libmontrs_driver_none.so"),
+        "{listed}"
+    );
+}
