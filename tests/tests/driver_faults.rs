@@ -110,6 +110,7 @@ async fn a_slot_that_never_answers_can_be_given_up_and_the_connection_stays() {
     let mut scene = Scene::new().await;
     for slot in SLOTS {
         for how in ["hang", "hang-then-panic"] {
+            eprintln!("{slot} {how}");
             scene.arm(slot, how).await;
             for polls in 1.. {
                 // The last poll of the smallest number that does not suffice is the one that hangs.

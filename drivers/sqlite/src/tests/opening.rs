@@ -92,7 +92,7 @@ fn a_missing_directory_is_named() {
 fn what_is_no_file_of_sqlite_is_refused_when_connecting() {
     let file = TestFile::new();
     fs::write(file.path(), "This is a text and no database. ".repeat(100)).unwrap();
-    for parameters in ["", "mode=ro", "immutable=1"] {
+    for parameters in ["", "mode=ro", "immutable=1", "synchronous=full"] {
         let error = refused(&file.url(parameters), ErrorKind::CORRUPT);
         assert!(error.to_string().starts_with(file.path().to_str().unwrap()), "{error}");
         assert!(error.record().hint.contains("encrypted"), "{error:?}");

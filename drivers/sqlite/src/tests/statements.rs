@@ -1,6 +1,6 @@
 //! Texts, results and the life of statements.
 
-use super::{ALL, bound, fails, memory, number, query, rows, run, setup, text};
+use super::{ALL, TestFile, bound, fails, memory, number, query, rows, run, setup, text};
 use crate::{registry::Token, session::Session};
 use montrs_driver_sdk::{Batch, ErrorKind, Kind, Nullability, QueryOptions, ValueRef};
 
@@ -152,6 +152,21 @@ fn a_statement_with_returning_is_done_also_when_its_rows_are_not_read() {
         (affected, is_finished) = (next.affected, next.finished);
     }
     assert_eq!(affected, 3);
+}
+
+#[test]
+fn a_statement_with_returning_that_cannot_be_committed_is_an_error_also_when_its_rows_are_not_read() {
+    let file = TestFile::new();
+    let mut writer = file.open("journal_mode=delete&busy_timeout=0");
+    setup(&mut writer, &["CREATE TABLE t (id)"]);
+    let mut reader = file.open("");
+    setup(&mut reader, &["BEGIN", "SELECT * FROM t"]);
+    let token = writer.prepare("INSERT INTO t VALUES (1), (2) RETURNING id").unwrap();
+    let one_row = QueryOptions { max_rows: 1, ..ALL };
+    let result = writer.query(&token, &bound(&[]).as_params(), one_row, Batch::EMPTY);
+    fails(result, ErrorKind::BUSY);
+    setup(&mut reader, &["COMMIT"]);
+    assert_eq!(number(&mut writer, "SELECT count(*) FROM t"), 0);
 }
 
 #[test]

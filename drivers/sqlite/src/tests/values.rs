@@ -1,8 +1,8 @@
 //! Values there and back.
 
-use super::{fails, memory, query, rows, setup, single};
+use super::{bound, fails, memory, query, rows, setup, single};
 use crate::session::Session;
-use montrs_driver_sdk::{Array, Dimension, ErrorKind, Timestamp, ValueRef};
+use montrs_driver_sdk::{Array, Batch, Dimension, ErrorKind, QueryOptions, Timestamp, ValueRef};
 use proptest::prelude::*;
 
 const TYPES: &[&str] = &[
@@ -156,6 +156,12 @@ fn text_that_is_not_utf8_arrives_as_bytes_and_spoils_nothing() {
     assert_eq!(rows.value(0, 0), Ok(ValueRef::Text("before")));
     assert_eq!(rows.value(0, 1), Ok(ValueRef::OtherBytes(b"f\xff")));
     assert_eq!(rows.value(0, 2), Ok(ValueRef::Text("after")));
+    // Also in a batch that is not the last.
+    let token = session.prepare("VALUES (CAST(x'ff' AS TEXT)), (1)").unwrap();
+    let small = QueryOptions { max_rows: 0, batch_bytes: 0 };
+    let answer = session.query(&token, &bound(&[]).as_params(), small, Batch::EMPTY).unwrap();
+    assert!(!answer.is_finished);
+    assert_eq!(answer.batch.check().unwrap().value(0, 0), Ok(ValueRef::OtherBytes(b"\xff")));
     for declared in TYPES {
         let mut session = table(declared);
         setup(&mut session, &["INSERT INTO t VALUES (CAST(x'66ff' AS TEXT))"]);
