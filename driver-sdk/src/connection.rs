@@ -211,5 +211,5 @@ unsafe extern "C" fn status<C: Connection>(connection: *mut ()) -> ConnectionSta
 unsafe extern "C" fn drop_connection<C>(connection: *mut ()) {
     // SAFETY: `object` made `connection` of a `Box<C>`, and this slot is called once.
     let connection: Box<C> = unsafe { Box::from_raw(connection.cast()) };
-    guard::catch_quietly(|| drop(connection));
+    guard::quietly(|| drop(connection));
 }

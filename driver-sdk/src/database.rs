@@ -57,5 +57,5 @@ unsafe extern "C" fn capability<D: Database>(database: *const (), capability: Ca
 unsafe extern "C" fn drop_database<D>(database: *mut ()) {
     // SAFETY: `object` made `database` of a `Box<D>`, and this slot is called once.
     let database: Box<D> = unsafe { Box::from_raw(database.cast()) };
-    guard::catch_quietly(|| drop(database));
+    guard::quietly(|| drop(database));
 }

@@ -2,6 +2,7 @@
 
 use crate::{Error, ErrorKind, Reply, Result};
 use montrs_driver_abi as abi;
+pub(crate) use montrs_driver_abi::panic::quietly;
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -13,15 +14,9 @@ use std::{
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let error = Error::new(ErrorKind::PANICKED, format!("the driver panicked: {}", message(&*payload)));
-        // Dropping the payload may panic again.
-        std::mem::forget(payload);
+        abi::panic::discard(payload);
         error
     })
-}
-
-/// Runs driver code that has nobody to report to.
-pub(crate) fn catch_quietly(work: impl FnOnce()) {
-    let _ = catch(work);
 }
 
 /// Runs the body of a slot.
@@ -58,7 +53,7 @@ impl<T, U> Guarded<T, U> {
 
     fn end(&mut self) {
         let future = self.future.take();
-        catch_quietly(move || drop(future));
+        quietly(move || drop(future));
     }
 }
 
@@ -95,7 +90,7 @@ impl QuietTask {
 
     fn end(&mut self) {
         let future = self.0.take();
-        catch_quietly(move || drop(future));
+        quietly(move || drop(future));
     }
 }
 

@@ -57,5 +57,5 @@ unsafe extern "C" fn close<C: Connection>(data: *mut (), connection: *mut ()) ->
 unsafe extern "C" fn drop_rows<C: Connection>(rows: *mut ()) {
     // SAFETY: `object` made `rows` of a box, and this slot is called once.
     let rows: Box<C::Rows> = unsafe { Box::from_raw(rows.cast()) };
-    guard::catch_quietly(|| drop(rows));
+    guard::quietly(|| drop(rows));
 }

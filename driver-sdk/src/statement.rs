@@ -70,5 +70,5 @@ unsafe extern "C" fn describe<C: Connection>(data: *mut (), connection: *mut ())
 unsafe extern "C" fn drop_statement<C: Connection>(statement: *mut ()) {
     // SAFETY: `object` made `statement` of a box, and this slot is called once.
     let statement: Box<C::Statement> = unsafe { Box::from_raw(statement.cast()) };
-    guard::catch_quietly(|| drop(statement));
+    guard::quietly(|| drop(statement));
 }

@@ -139,7 +139,8 @@ impl<'e> Cursor<'e> {
     }
 
     #[cold]
-    fn unreadable(&self, error: BatchError) -> DbError {
+    fn unreadable(&mut self, error: BatchError) -> DbError {
+        self.session.give_up();
         DbError::new(DbErrorKind::DriverProtocol, error.to_string()).in_statement(self.sql.as_str())
     }
 }

@@ -133,6 +133,11 @@ impl Session {
         next
     }
 
+    /// Sees to it that nobody uses the connection again: what its driver answered could not be read.
+    pub(crate) fn give_up(&mut self) {
+        self.connection.give_up();
+    }
+
     /// Takes back the buffers of a batch that was read.
     pub(crate) fn recycle(&mut self, spare: Batch) {
         self.spare = Some(spare);

@@ -3,7 +3,10 @@
 use futures_util::FutureExt;
 use montrs_orm::{AiError, Connection, Database, DbError, DbErrorKind, RuntimeSql};
 use montrs_tests::{builder, poll_then_drop};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// A database whose second connection is about to misbehave, and others that must not notice.
 struct Scene {
@@ -64,7 +67,12 @@ const SLOTS: &[&str] = &[
 /// Does what calls this slot.
 async fn call(db: &Database, slot: &str) -> Result<(), DbError> {
     match slot {
-        "prepare" => db.execute("a statement that is new").await.map(drop),
+        "prepare" => {
+            // One that was prepared before is not prepared again.
+            static NUMBER: AtomicUsize = AtomicUsize::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            db.execute(RuntimeSql(format!("a statement that is new {number}"))).await.map(drop)
+        }
         "describe" => db.query("number").describe().await.map(drop),
         "query" => db.execute("number").await.map(drop),
         "next" => db.query("rows 2").fetch_all::<i64>().await.map(drop),
@@ -110,7 +118,6 @@ async fn a_slot_that_never_answers_can_be_given_up_and_the_connection_stays() {
     let mut scene = Scene::new().await;
     for slot in SLOTS {
         for how in ["hang", "hang-then-panic"] {
-            eprintln!("{slot} {how}");
             scene.arm(slot, how).await;
             for polls in 1.. {
                 // The last poll of the smallest number that does not suffice is the one that hangs.

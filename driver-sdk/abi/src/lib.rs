@@ -54,6 +54,7 @@ mod connection;
 mod database;
 mod driver;
 mod error;
+pub mod panic;
 mod params;
 pub mod record;
 mod reply;

@@ -1,6 +1,6 @@
 //! The metadata record: what a driver file says of itself without being run.
 //!
-//! Every driver library carries one record in a section of its own, named [`SECTION`]. A host reads the section from
+//! Every driver library carries one record in a section of its own, such as [`SECTION_ELF`]. A host reads the section from
 //! the file, so that it knows name, version, URL schemes and ABI of a driver before any of its code is mapped.
 //!
 //! The record is a sequence of `key=value` strings, each ended by a NUL byte: the form of the Linux kernel's

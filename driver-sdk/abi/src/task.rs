@@ -1,5 +1,6 @@
 //! Work that the driver gives to the host: tasks and jobs.
 
+use crate::panic::quietly;
 use abi_stable::StableAbi;
 
 /// The slots of a task that was spawned.
@@ -72,12 +73,6 @@ impl Drop for Job {
 }
 
 /// Runs the work and keeps its panic from crossing the boundary. The payload is leaked: dropping it may panic again.
-fn quietly(work: impl FnOnce()) {
-    if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-        std::mem::forget(payload);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

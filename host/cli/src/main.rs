@@ -2,7 +2,7 @@
 //!
 //! It is an application of `montrs_orm` like any other: it names no database and links no database client.
 //!
-//! The way of a query: [`args`] → [`settings`] → [`query`] → [`bindings`] → a [`rows::RowWriter`] ([`table`], [`json`],
+//! The way of a query: [`args`] → [`settings`] → [`mod@query`] → [`bindings`] → a [`rows::RowWriter`] ([`table`], [`json`],
 //! [`csv_rows`]). Whatever fails becomes a [`failure::Failure`], which [`report`] prints.
 
 #![forbid(unsafe_code)]

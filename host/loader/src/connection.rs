@@ -7,7 +7,7 @@ use crate::OpenGuard;
 use montrs_driver_abi::{
     Batch, ColumnSet, ConnectionObject, ConnectionStatus, ConnectionVtableRef, Description, DriverError, DriverResult,
     ErrorKind, NextBatch, Params, QueryOptions, Reply, RowsObject, StatementObject, TransactionOptions,
-    abi_stable::std_types::RArc, async_ffi::FfiFuture,
+    abi_stable::std_types::RArc, async_ffi::FfiFuture, panic,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -65,7 +65,7 @@ enum State {
     RowsOpen,
     /// An operation is under way, or its future was dropped before its end.
     Busy,
-    /// The driver panicked, or broke the ABI's rules.
+    /// The driver panicked, broke the ABI's rules, or says so itself.
     Broken,
 }
 
@@ -236,9 +236,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What the driver says; the connection must then be dropped.
+    /// What the driver says, or said before of a connection that is broken; the connection must then be dropped.
     pub async fn reset(&mut self) -> Result<(), DriverError> {
-        if self.state == State::Broken {
+        if self.status().contains(ConnectionStatus::BROKEN) {
             return Err(broken());
         }
         let reset = call!(self, self.vtable(), reset(self.object.data()));
@@ -275,13 +275,22 @@ impl Connection {
         self.state != State::Idle
     }
 
-    /// The state as the driver knows it.
+    /// The state as the driver knows it. What is broken stays broken.
     pub fn status(&mut self) -> ConnectionStatus {
         if self.state == State::Broken {
             return ConnectionStatus::BROKEN;
         }
         // SAFETY: `&mut self` says that no other call is under way.
-        unsafe { self.vtable().status()(self.object.data()) }
+        let status = unsafe { self.vtable().status()(self.object.data()) };
+        if status.contains(ConnectionStatus::BROKEN) {
+            self.state = State::Broken;
+        }
+        status
+    }
+
+    /// Counts the connection as broken from now on: the driver's answer could not be read.
+    pub fn give_up(&mut self) {
+        self.state = State::Broken;
     }
 
     fn vtable(&self) -> ConnectionVtableRef {
@@ -334,7 +343,7 @@ impl<T> Future for Caught<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(cx).map(DriverResult::into_result))).unwrap_or_else(
             |payload| {
-                std::mem::forget(payload);
+                panic::discard(payload);
                 Poll::Ready(Err(DriverError::new(ErrorKind::PANICKED, "the driver panicked")))
             },
         )
@@ -342,5 +351,5 @@ impl<T> Future for Caught<T> {
 }
 
 fn broken() -> DriverError {
-    DriverError::new(ErrorKind::CONNECTION_LOST, "the connection is broken: its driver panicked or failed to reset it")
+    DriverError::new(ErrorKind::CONNECTION_LOST, "the connection is broken and cannot be used again")
 }

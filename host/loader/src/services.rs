@@ -13,6 +13,7 @@ use montrs_driver_abi::{
         std_types::{RStr, RString, RVec},
     },
     async_ffi::FfiFuture,
+    panic::{self, quietly},
 };
 use std::{
     io,
@@ -207,14 +208,6 @@ fn level_of(level: LogLevel) -> log::Level {
     }
 }
 
-/// Runs the host's code inside a slot that has nobody to report a panic to.
-fn quietly(work: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
-        // Dropping the payload may panic again.
-        std::mem::forget(payload);
-    }
-}
-
 fn io_future<T: Send + 'static>(
     runtime: &Handle,
     future: impl Future<Output = io::Result<T>> + Send + 'static,
@@ -224,7 +217,7 @@ fn io_future<T: Send + 'static>(
         // tokio panics when its runtime was built without the I/O driver.
         let poll = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx)));
         let poll = poll.unwrap_or_else(|payload| {
-            std::mem::forget(payload);
+            panic::discard(payload);
             Poll::Ready(Err(io::Error::other("the runtime has no I/O driver: build it with enable_all()")))
         });
         poll.map(|result| result.map_err(failure).into())

@@ -4,6 +4,7 @@ use montrs_driver_abi::{
     Shutdown, SocketObject, SocketVtable, SocketVtableRef, Transferred,
     abi_stable::{prefix_type::WithMetadata, staticref},
     async_ffi::{FfiContext, FfiPoll},
+    panic,
 };
 use std::{
     io,
@@ -86,9 +87,7 @@ unsafe extern "C" fn poll_shutdown<S: Stream>(
 unsafe extern "C" fn drop_socket<S: Stream>(socket: *mut ()) {
     // SAFETY: `object` made the data of a `Box<S>`, and this slot is called once.
     let stream = unsafe { Box::from_raw(socket.cast::<S>()) };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(stream))) {
-        std::mem::forget(payload);
-    }
+    panic::quietly(|| drop(stream));
 }
 
 /// # Safety
@@ -110,7 +109,7 @@ unsafe fn poll<S: Stream>(
             FfiPoll::Ready(Transferred { count: 0, error: error.raw_os_error().unwrap_or(-1) })
         }
         Err(payload) => {
-            std::mem::forget(payload);
+            panic::discard(payload);
             FfiPoll::Panicked
         }
     }

@@ -4,6 +4,8 @@
 //! `rows <count> <portion>`; `fail <text>`; `wait` and `half`, which are answered, or answered to the end, when the test
 //! says so; `hang`, which is never answered; and `garbage`, `flood`, `nonsense` and `hang-up`.
 
+#![allow(dead_code, reason = "each test executable uses its part")]
+
 use std::{
     io,
     path::Path,

@@ -6,8 +6,8 @@ mod sanitize;
 mod setup;
 mod test;
 
-use anyhow::Result;
 use clap::Parser;
+use std::process::ExitCode;
 
 /// The commands of this repository.
 #[derive(Parser)]
@@ -23,11 +23,18 @@ enum Command {
     Sanitize,
 }
 
-fn main() -> Result<()> {
-    match Command::parse() {
+fn main() -> ExitCode {
+    let result = match Command::parse() {
         Command::Demo => demo::demo(),
         Command::Setup => setup::setup(),
         Command::Test => test::test(),
         Command::Sanitize => sanitize::sanitize(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

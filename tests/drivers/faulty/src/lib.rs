@@ -4,8 +4,8 @@
 //! URL can name are `open`, `redact`, `connect`, `capability` and `drop-database`, and the number may be left out.
 //!
 //! The statements are `number`, which has the connection's number; `rows <count>`, each in a batch of its own;
-//! `arm <slot> <how>`, after which the next call of that slot on this connection misbehaves; and those in [`wrong`] and
-//! [`connection`].
+//! `arm <slot> <how>`, after which the next call of that slot on this connection misbehaves; and those in `wrong` and
+//! `connection`.
 
 #![forbid(unsafe_code)]
 
