@@ -61,5 +61,6 @@ async fn run_on<R: Send + 'static>(host: &Host, work: impl FnOnce() -> R + Send 
 }
 
 fn shutting_down() -> Error {
-    Error::new(ErrorKind::CANCELLED, "the work was not run: the host's runtime is shutting down")
+    Error::new(ErrorKind::CANCELLED, "the runtime on which the database was opened has ended")
+        .with_hint("open the database on the runtime that uses it")
 }

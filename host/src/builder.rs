@@ -6,7 +6,7 @@ use crate::{
     pool::{Pool, PoolOptions},
 };
 use montrs_driver_loader as loader;
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{env::VarError, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 /// Settings for opening a database; made by [`Database::builder`].
@@ -114,7 +114,8 @@ impl DatabaseBuilder {
                     "a database is opened inside a tokio runtime, and there is none here",
                 )
             })?;
-            let url = self.database_url()?;
+            require_timers()?;
+            let url = with_lower_case_scheme(self.database_url()?);
             let search_path = self.drivers_path();
             let (driver, guard, url) = load(&runtime, search_path, url).await?;
             let redacted_url = driver.redact(&url);
@@ -136,13 +137,14 @@ impl DatabaseBuilder {
         if let Some(url) = &self.url {
             return url.read();
         }
-        std::env::var("DATABASE_URL").map_err(|_| {
-            DbError::new(
-                DbErrorKind::Configuration,
-                "no database URL: the environment variable DATABASE_URL is not set",
-            )
-            .fixed_by("Set it, for example: DATABASE_URL=sqlite:app.db")
-            .fixed_by("Or name the database in the program: Database::connect(\"sqlite:app.db\").")
+        std::env::var("DATABASE_URL").map_err(|error| {
+            let problem = match error {
+                VarError::NotPresent => "no database URL: the environment variable DATABASE_URL is not set",
+                VarError::NotUnicode(_) => "the environment variable DATABASE_URL is not UTF-8",
+            };
+            DbError::new(DbErrorKind::Configuration, problem)
+                .fixed_by("Set it, for example: DATABASE_URL=sqlite:app.db")
+                .fixed_by("Or name the database in the program: Database::connect(\"sqlite:app.db\").")
         })
     }
 
@@ -170,6 +172,22 @@ impl PoolOptions {
         }
         self
     }
+}
+
+/// Timeouts need the runtime's timers. tokio tells only by a panic that there are none.
+fn require_timers() -> Result<(), DbError> {
+    std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| {
+        DbError::new(DbErrorKind::Configuration, "the tokio runtime has no timers")
+            .fixed_by("Build the runtime with enable_all(), or with enable_io() and enable_time().")
+    })
+}
+
+/// Schemes match in any case; drivers see them in lower case.
+fn with_lower_case_scheme(mut url: String) -> String {
+    if let Some(scheme) = url.find(':').and_then(|end| url.get_mut(..end)) {
+        scheme.make_ascii_lowercase();
+    }
+    url
 }
 
 /// Finds and opens the driver, on a thread where reading files is allowed.

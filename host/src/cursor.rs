@@ -1,6 +1,6 @@
 //! The rows of a statement that is being run.
 
-use crate::{Columns, DbError, DbErrorKind, Done, Row, Sql, transaction::SessionRef};
+use crate::{Columns, DbError, DbErrorKind, Done, FromRow, Plan, Row, Sql, transaction::SessionRef};
 use montrs_driver_abi::{Batch, BatchError, RowBatch};
 use montrs_driver_loader::QueryResult;
 
@@ -57,6 +57,22 @@ impl<'e> Cursor<'e> {
         Ok(self.take())
     }
 
+    /// Where the columns of a type are.
+    pub(crate) fn plan<T: for<'r> FromRow<'r>>(&self) -> Result<Plan, DbError> {
+        Plan::of::<T>(&self.columns).map_err(|error| self.failed(error))
+    }
+
+    /// Whether the statement has left a transaction open, or was run in one.
+    pub(crate) fn session_is_in_transaction(&mut self) -> bool {
+        self.session.in_transaction()
+    }
+
+    /// An error that came after the statement was run.
+    #[cold]
+    fn failed(&self, error: DbError) -> DbError {
+        error.in_statement(self.sql.as_str()).after_execution()
+    }
+
     pub(crate) fn sql(&self) -> &str {
         self.sql.as_str()
     }
@@ -97,7 +113,7 @@ impl<'e> Cursor<'e> {
         let Some(row) = self.take() else {
             return Err(DbError::new(DbErrorKind::RowNotFound, "no row is at hand"));
         };
-        read(row).map_err(|error| error.in_statement(self.sql.as_str()))
+        read(row).map_err(|error| error.in_statement(self.sql.as_str()).after_execution())
     }
 
     /// The next of the rows at hand.
@@ -120,7 +136,7 @@ impl<'e> Cursor<'e> {
             if let Some(read) = self.batch.take() {
                 session.recycle(read.into_spare());
             }
-            let next = session.next().await.map_err(|error| DbError::from(error).in_statement(self.sql.as_str()))?;
+            let next = session.next().await.map_err(|error| self.failed(error.into()))?;
             if next.finished {
                 self.done.rows_affected = next.affected;
             }
@@ -141,7 +157,7 @@ impl<'e> Cursor<'e> {
     #[cold]
     fn unreadable(&mut self, error: BatchError) -> DbError {
         self.session.give_up();
-        DbError::new(DbErrorKind::DriverProtocol, error.to_string()).in_statement(self.sql.as_str())
+        self.failed(DbError::new(DbErrorKind::DriverProtocol, error.to_string()))
     }
 }
 

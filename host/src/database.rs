@@ -1,7 +1,7 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Query, Session, Sql, Transaction, TransactionOptions,
+    Capability, Connection, DatabaseBuilder, DbError, IntoSql, Query, Session, Transaction, TransactionOptions,
     pool::{Pool, PooledSession},
     query::Source,
     transaction::SessionRef,
@@ -80,8 +80,8 @@ impl Database {
 
     /// A statement to be run on any connection of the pool; see [`Query`].
     #[track_caller]
-    pub fn query(&self, sql: impl Into<Sql>) -> Query<'_> {
-        Query::new(Source::Pool(self, Location::caller()), sql.into())
+    pub fn query(&self, sql: impl IntoSql) -> Query<'_> {
+        Query::new(Source::Pool(self, Location::caller()), sql.into_sql())
     }
 
     /// The same as [`query`](Self::query), for statements that are run for what they do.
@@ -94,7 +94,7 @@ impl Database {
     /// # }
     /// ```
     #[track_caller]
-    pub fn execute(&self, sql: impl Into<Sql>) -> Query<'_> {
+    pub fn execute(&self, sql: impl IntoSql) -> Query<'_> {
         self.query(sql)
     }
 

@@ -48,7 +48,10 @@ impl DecodeError {
     pub fn unexpected(value: ValueRef<'_>) -> Self {
         Self(match value {
             ValueRef::Null => "it is NULL: use Option where a column can be NULL".into(),
-            ValueRef::OtherBytes(_) => "its value has no form that is known here, or is text that is not UTF-8".into(),
+            ValueRef::OtherBytes(_) => {
+                "its bytes are not UTF-8 text, or of a type that has no form of its own here: read them as Vec<u8>"
+                    .into()
+            }
             other => format!("its value is {}", noun(other)).into(),
         })
     }
@@ -58,19 +61,19 @@ impl DecodeError {
 fn noun(value: ValueRef<'_>) -> &'static str {
     match value {
         ValueRef::Null => "NULL",
-        ValueRef::Bool(_) => "a boolean",
-        ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => "an integer",
-        ValueRef::F32(_) | ValueRef::F64(_) => "a floating-point number",
-        ValueRef::Decimal(_) => "a decimal",
-        ValueRef::Text(_) => "text",
-        ValueRef::Bytes(_) => "bytes",
-        ValueRef::Date(_) => "a date",
-        ValueRef::Time(_) => "a time",
-        ValueRef::Timestamp(_) => "a date and time without time zone",
-        ValueRef::TimestampTz(_) => "a date and time with time zone",
+        ValueRef::Bool(_) => "a boolean, which fits bool",
+        ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => "an integer, which fits i64",
+        ValueRef::F32(_) | ValueRef::F64(_) => "a floating-point number, which fits f64",
+        ValueRef::Decimal(_) => "a decimal, which fits rust_decimal::Decimal or String",
+        ValueRef::Text(_) => "text, which fits String",
+        ValueRef::Bytes(_) => "bytes, which fit Vec<u8>",
+        ValueRef::Date(_) => "a date, which fits chrono::NaiveDate",
+        ValueRef::Time(_) => "a time, which fits chrono::NaiveTime",
+        ValueRef::Timestamp(_) => "a date and time without time zone, which fits chrono::NaiveDateTime",
+        ValueRef::TimestampTz(_) => "a date and time with time zone, which fits chrono::DateTime<Utc>",
         ValueRef::Interval { .. } => "an interval",
-        ValueRef::Uuid(_) => "a UUID",
-        ValueRef::Json(_) => "JSON",
+        ValueRef::Uuid(_) => "a UUID, which fits uuid::Uuid",
+        ValueRef::Json(_) => "JSON, which fits serde_json::Value or String",
         ValueRef::Array(_) => "an array",
         ValueRef::OtherText(_) | ValueRef::OtherBytes(_) => "of a type that has no form of its own here",
     }

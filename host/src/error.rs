@@ -125,6 +125,8 @@ struct Inner {
     record: Option<ErrorRecord>,
     /// The statement concerned, shortened.
     sql: Option<String>,
+    /// Whether the error came after the database had answered.
+    after_execution: bool,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -135,7 +137,15 @@ const SQL_SHOWN: usize = 500;
 impl DbError {
     pub(crate) fn new(kind: DbErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, fixes: Vec::new(), record: None, sql: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message,
+            fixes: Vec::new(),
+            record: None,
+            sql: None,
+            after_execution: false,
+            source: None,
+        }))
     }
 
     /// An error of the application's own, for `Decode`, `FromRow` and closures that must return one.
@@ -161,6 +171,12 @@ impl DbError {
                 sql.char_indices().nth(SQL_SHOWN).map_or(sql.to_owned(), |(end, _)| format!("{}…", &sql[..end]));
             self.0.sql = Some(shown);
         }
+        self
+    }
+
+    /// Notes that the statement was run: what failed came after it.
+    pub(crate) fn after_execution(mut self) -> Self {
+        self.0.after_execution = true;
         self
     }
 
@@ -220,7 +236,8 @@ impl DbError {
         self.0.sql.as_deref()
     }
 
-    /// Whether the same operation may succeed when it is tried again, unchanged.
+    /// Whether the same may succeed when it is tried again, unchanged: the statement, or the whole transaction where it is
+    /// part of one.
     pub fn is_retryable(&self) -> bool {
         match &self.0.record {
             Some(record) => record.is_retryable,
@@ -228,9 +245,10 @@ impl DbError {
         }
     }
 
-    /// Whether the database may have performed the operation although it is reported as failed.
+    /// Whether the database may have performed the statement although it is reported as failed: the connection was lost on
+    /// the way, or the rows that came back could not be read. A statement that writes must then not simply be run again.
     pub fn may_have_executed(&self) -> bool {
-        self.0.record.as_ref().is_some_and(|record| record.may_have_executed)
+        self.0.after_execution || self.0.record.as_ref().is_some_and(|record| record.may_have_executed)
     }
 
     pub(crate) fn case_fixes(&self) -> &[String] {

@@ -125,12 +125,6 @@ impl AiError for DbError {
 
     fn explanation(&self) -> String {
         let mut out = cause(self);
-        let message = self.to_string();
-        // A report of many lines is not said twice.
-        if !message.contains('\n') {
-            let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
-            out.push_str(&format!(" The report was: {message}{stop}"));
-        }
         if let Some(detail) = self.detail() {
             out.push_str(&format!(" Detail: {detail}"));
         }
@@ -144,9 +138,11 @@ impl AiError for DbError {
     }
 
     fn suggested_fixes(&self) -> Vec<String> {
-        let mut out = self.case_fixes().to_vec();
-        out.extend(fixes(self));
-        out
+        // What fits this very case is not watered down.
+        match self.case_fixes() {
+            [] => fixes(self),
+            fixes => fixes.to_vec(),
+        }
     }
 
     fn subsystem(&self) -> &'static str {

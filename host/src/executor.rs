@@ -1,6 +1,6 @@
 //! What can run a statement.
 
-use crate::{Connection, Database, Query, Session, Sql, Transaction};
+use crate::{Connection, Database, IntoSql, Query, Session, Transaction};
 use std::panic::Location;
 
 /// Anything that a statement can be run on: `&Database`, `&mut Connection`, `&mut Transaction`, `&mut Session`. For
@@ -22,30 +22,30 @@ use std::panic::Location;
 /// ```
 pub trait Executor<'e>: sealed::Sealed {
     /// A statement to be run here; the same as the `query` method of the implementor.
-    fn run(self, sql: impl Into<Sql>) -> Query<'e>;
+    fn run(self, sql: impl IntoSql) -> Query<'e>;
 }
 
 impl<'e> Executor<'e> for &'e Database {
     #[track_caller]
-    fn run(self, sql: impl Into<Sql>) -> Query<'e> {
-        Query::new(crate::query::Source::Pool(self, Location::caller()), sql.into())
+    fn run(self, sql: impl IntoSql) -> Query<'e> {
+        Query::new(crate::query::Source::Pool(self, Location::caller()), sql.into_sql())
     }
 }
 
 impl<'e> Executor<'e> for &'e mut Session {
-    fn run(self, sql: impl Into<Sql>) -> Query<'e> {
+    fn run(self, sql: impl IntoSql) -> Query<'e> {
         self.query(sql)
     }
 }
 
 impl<'e> Executor<'e> for &'e mut Connection {
-    fn run(self, sql: impl Into<Sql>) -> Query<'e> {
+    fn run(self, sql: impl IntoSql) -> Query<'e> {
         self.query(sql)
     }
 }
 
 impl<'e> Executor<'e> for &'e mut Transaction<'_> {
-    fn run(self, sql: impl Into<Sql>) -> Query<'e> {
+    fn run(self, sql: impl IntoSql) -> Query<'e> {
         self.query(sql)
     }
 }

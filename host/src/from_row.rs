@@ -1,10 +1,10 @@
 //! From rows to structs.
 
-use crate::{Columns, DbError, DbErrorKind, Decode, Row};
+use crate::{Columns, DbError, DbErrorKind, Decode, Row, row::short_type_name};
 
 /// A type that a row can be read into.
 ///
-/// Derived for structs; tuples read by position, and scalars read the first column. `'r` is the life of the batch that
+/// Derived for structs; tuples read by position, and scalars read the only column. `'r` is the life of the batch that
 /// the row lies in, from which fields such as `&'r str` borrow.
 ///
 /// ```
@@ -103,9 +103,10 @@ pub struct Plan {
 const MISSING: u32 = u32::MAX;
 
 impl Plan {
-    pub(crate) fn of<T: for<'r> FromRow<'r>>(columns: &Columns) -> Result<Self, DbError> {
+    pub(crate) fn of<'r, T: FromRow<'r>>(columns: &Columns) -> Result<Self, DbError> {
         let mut plan = Self::default();
-        T::resolve(columns, &mut plan)?;
+        let resolved = T::resolve(columns, &mut plan);
+        resolved.map_err(|error| error.during(format_args!("cannot read rows into {}", short_type_name::<T>())))?;
         Ok(plan)
     }
 
@@ -156,12 +157,18 @@ impl Plan {
 pub struct RowReader<'r> {
     row: Row<'r>,
     positions: std::slice::Iter<'r, u32>,
+    /// The positions, where the plan is made for this row alone; `positions` is then empty.
+    own_positions: std::vec::IntoIter<u32>,
 }
 
 impl<'r> RowReader<'r> {
     #[inline]
     pub(crate) fn new(row: Row<'r>, plan: &'r Plan) -> Self {
-        Self { row, positions: plan.positions.iter() }
+        Self { row, positions: plan.positions.iter(), own_positions: Vec::new().into_iter() }
+    }
+
+    pub(crate) fn with_own_plan(row: Row<'r>, plan: Plan) -> Self {
+        Self { row, positions: [].iter(), own_positions: plan.positions.into_iter() }
     }
 
     /// The next column's value.
@@ -171,8 +178,8 @@ impl<'r> RowReader<'r> {
     /// [`DbErrorKind::Decode`], with column, SQL type, Rust type and row.
     #[inline]
     pub fn take<T: Decode<'r>>(&mut self) -> Result<T, DbError> {
-        match self.positions.next() {
-            Some(&position) => self.row.at(position as usize),
+        match self.positions.next().copied().or_else(|| self.own_positions.next()) {
+            Some(position) => self.row.at(position as usize),
             None => Err(DbError::decode("`FromRow::read` takes more columns than `FromRow::resolve` has named")),
         }
     }
@@ -192,8 +199,9 @@ impl<'r> RowReader<'r> {
     ///
     /// As for [`take`](Self::take).
     pub fn take_or_else<T: Decode<'r>>(&mut self, default: impl FnOnce() -> T) -> Result<T, DbError> {
-        if self.positions.as_slice().first() == Some(&MISSING) {
-            self.positions.next();
+        let next = self.positions.as_slice().first().or_else(|| self.own_positions.as_slice().first());
+        if next == Some(&MISSING) {
+            let _ = self.positions.next().copied().or_else(|| self.own_positions.next());
             return Ok(default());
         }
         self.take()

@@ -71,7 +71,7 @@ pub use from_row::{Field, FromRow, Plan, RowReader};
 pub use query::{Done, Query};
 pub use row::{ColumnIndex, Row};
 pub use session::Session;
-pub use sql::{RuntimeSql, Sql};
+pub use sql::{IntoSql, RuntimeSql, Sql};
 pub use statement_info::{ParameterInfo, StatementInfo};
 pub use stream::RowStream;
 pub use transaction::Transaction;

@@ -1,7 +1,7 @@
 //! A statement with its parameters, ready to be run.
 
 use crate::{
-    Database, DbError, DbErrorKind, Decode, Encode, FromRow, Plan, Row, RowReader, RowStream, Sql, StatementInfo,
+    Database, DbError, DbErrorKind, Decode, Encode, FromRow, Row, RowReader, RowStream, Sql, StatementInfo,
     cursor::Cursor, encode, session::Session, transaction::SessionRef,
 };
 use montrs_driver_abi::{ParamBuffer, QueryOptions};
@@ -94,7 +94,7 @@ impl<'e> Query<'e> {
     /// What the database says; a row that does not fit `T`.
     pub async fn fetch_optional<T: for<'r> FromRow<'r>>(self) -> Result<Option<T>, DbError> {
         let mut cursor = self.start(1).await?;
-        let plan = Plan::of::<T>(cursor.columns()).map_err(|error| error.in_statement(cursor.sql()))?;
+        let plan = cursor.plan::<T>()?;
         cursor.first(|row| T::read(&mut RowReader::new(row, &plan))).await
     }
 
@@ -116,7 +116,7 @@ impl<'e> Query<'e> {
     /// What the database says; a row that does not fit `T`.
     pub async fn fetch_all<T: for<'r> FromRow<'r>>(self) -> Result<Vec<T>, DbError> {
         let mut cursor = self.start(0).await?;
-        let plan = Plan::of::<T>(cursor.columns()).map_err(|error| error.in_statement(cursor.sql()))?;
+        let plan = cursor.plan::<T>()?;
         let mut out = Vec::with_capacity(cursor.rows_at_hand());
         cursor.each(|row| T::read(&mut RowReader::new(row, &plan)).map(|value| out.push(value))).await?;
         Ok(out)
@@ -183,8 +183,16 @@ impl<'e> Query<'e> {
     }
 
     async fn run(self) -> Result<Done, DbError> {
+        let is_pooled = matches!(self.source, Source::Pool(..));
         let mut cursor = self.start(0).await?;
         cursor.each(|_| Ok(())).await?;
+        if is_pooled && cursor.session_is_in_transaction() {
+            let message = "the statement left a transaction open on a connection of the pool; it is rolled back";
+            return Err(DbError::new(DbErrorKind::TransactionState, message)
+                .fixed_by("Begin a transaction with begin() or transaction().")
+                .fixed_by("Or check out a connection with acquire(), and run all statements on that.")
+                .in_statement(cursor.sql()));
+        }
         Ok(cursor.done())
     }
 
@@ -228,5 +236,5 @@ impl std::fmt::Debug for Query<'_> {
 }
 
 fn no_row(sql: impl AsRef<str>) -> DbError {
-    DbError::new(DbErrorKind::RowNotFound, "the statement returned no row").in_statement(sql.as_ref())
+    DbError::new(DbErrorKind::RowNotFound, "the statement returned no row").in_statement(sql.as_ref()).after_execution()
 }

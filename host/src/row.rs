@@ -1,6 +1,6 @@
 //! One row of a result.
 
-use crate::{Columns, DbError, DbErrorKind, Decode};
+use crate::{Columns, DbError, DbErrorKind, Decode, FromRow, Plan, RowReader};
 use montrs_driver_abi::RowBatch;
 
 /// One row, borrowed from the batch that it came in.
@@ -35,6 +35,34 @@ impl<'r> Row<'r> {
         self.at(column.position(self.columns)?)
     }
 
+    /// The whole row, also into a struct that borrows from it.
+    ///
+    /// The columns are looked up for each row; [`Query::fetch_all`](crate::Query::fetch_all) and its like do it once for a
+    /// result.
+    ///
+    /// ```no_run
+    /// #[derive(montrs_orm::FromRow)]
+    /// struct User<'r> {
+    ///     name: &'r str,
+    /// }
+    ///
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// db.query("SELECT name FROM users")
+    ///     .for_each(|row| {
+    ///         println!("{}", row.read::<User>()?.name);
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn read<T: FromRow<'r>>(&self) -> Result<T, DbError> {
+        T::read(&mut RowReader::with_own_plan(*self, Plan::of::<T>(self.columns)?))
+    }
+
     /// The result's columns.
     pub fn columns(&self) -> &'r Columns {
         self.columns
@@ -62,11 +90,27 @@ impl<'r> Row<'r> {
             "" => String::new(),
             type_name => format!(" (SQL type {type_name})"),
         };
-        let rust_type = std::any::type_name::<T>();
+        let rust_type = short_type_name::<T>();
         let row = self.number + 1;
         let message = format!("column {name:?}{sql_type} of row {row} cannot be read as {rust_type}: {reason}");
         DbError::new(DbErrorKind::Decode, message)
     }
+}
+
+/// A type's name without the paths of modules: `Option<String>`.
+pub(crate) fn short_type_name<T>() -> String {
+    let (mut short, mut word) = (String::new(), String::new());
+    for c in std::any::type_name::<T>().chars() {
+        match c {
+            ':' => word.clear(),
+            c if c.is_alphanumeric() || c == '_' => word.push(c),
+            c => {
+                short.push_str(&std::mem::take(&mut word));
+                short.push(c);
+            }
+        }
+    }
+    short + &word
 }
 
 /// How a column is named: by its position, from 0, or by its name.
@@ -92,5 +136,16 @@ impl ColumnIndex for usize {
 impl ColumnIndex for &str {
     fn position(&self, columns: &Columns) -> Result<usize, DbError> {
         columns.require(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_names_lose_their_paths() {
+        assert_eq!(short_type_name::<Option<String>>(), "Option<String>");
+        assert_eq!(short_type_name::<&[Vec<std::time::Duration>]>(), "&[Vec<Duration>]");
     }
 }

@@ -1,6 +1,6 @@
 //! A connection with its prepared statements and the state of its transaction.
 
-use crate::{DbError, DbErrorKind, Query, Sql, Transaction, query::Source, transaction::SessionRef};
+use crate::{DbError, DbErrorKind, IntoSql, Query, Sql, Transaction, query::Source, transaction::SessionRef};
 use lru::LruCache;
 use montrs_driver_abi::{
     Batch, ConnectionStatus, Description, DriverError, ErrorKind, NextBatch, Params, QueryOptions, TransactionOptions,
@@ -22,10 +22,19 @@ pub struct Session {
     depth: u32,
     /// The outermost level that was dropped without an end.
     abandoned: Option<u32>,
-    /// The transaction was rolled back under the caller's feet: until the caller has ended it too, nothing runs.
-    lost: bool,
+    /// The transaction has ended under the caller's feet: until the caller has ended it too, nothing runs.
+    lost: Option<Lost>,
     /// Buffers of a batch that was read.
     spare: Option<Batch>,
+}
+
+/// How a transaction came to its end although the caller has not ended it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// It was rolled back, because an operation in it was dropped before its end, or because its commit failed.
+    RolledBack,
+    /// A statement such as `COMMIT` has ended it.
+    EndedInSql,
 }
 
 /// What a reset may take before the connection is given up.
@@ -39,18 +48,18 @@ impl Session {
             rows: None,
             depth: 0,
             abandoned: None,
-            lost: false,
+            lost: None,
             spare: None,
         }
     }
 
     /// A statement to be run in this session; see [`Query`].
-    pub fn query(&mut self, sql: impl Into<Sql>) -> Query<'_> {
-        Query::new(Source::Session(self), sql.into())
+    pub fn query(&mut self, sql: impl IntoSql) -> Query<'_> {
+        Query::new(Source::Session(self), sql.into_sql())
     }
 
     /// The same as [`query`](Self::query), for statements that are run for what they do.
-    pub fn execute(&mut self, sql: impl Into<Sql>) -> Query<'_> {
+    pub fn execute(&mut self, sql: impl IntoSql) -> Query<'_> {
         self.query(sql)
     }
 
@@ -175,9 +184,15 @@ impl Session {
             self.abandon(depth + 1);
         }
         self.ready().await?;
-        match depth {
-            1 => self.connection.commit().await?,
-            _ => self.connection.release(depth - 1).await?,
+        let kept = match depth {
+            1 => self.connection.commit().await,
+            _ => self.connection.release(depth - 1).await,
+        };
+        if kept.is_err() {
+            if !self.in_transaction() {
+                self.lost = Some(Lost::RolledBack);
+            }
+            kept?;
         }
         self.depth = depth - 1;
         Ok(())
@@ -186,21 +201,29 @@ impl Session {
     /// Undoes what was done at this level and in the levels inside it.
     pub(crate) async fn undo(&mut self, depth: u32) -> Result<(), DbError> {
         self.abandon(depth);
-        match self.ready().await {
-            // It was undone already, which is what was asked for.
-            Err(_) if self.lost => Ok(()),
-            undone => undone,
+        match self.settle().await? {
+            Some(Lost::EndedInSql) => Err(Lost::EndedInSql.error()),
+            // What was rolled back already is what was asked for.
+            Some(Lost::RolledBack) | None => Ok(()),
         }
     }
 
     /// Notes that a level has ended, and is to be rolled back before the next operation.
     pub(crate) fn abandon(&mut self, depth: u32) {
-        self.abandoned = Some(self.abandoned.map_or(depth, |outermost| outermost.min(depth)));
+        if depth <= self.depth {
+            self.abandoned = Some(self.abandoned.map_or(depth, |outermost| outermost.min(depth)));
+        }
     }
 
-    /// Puts right what was left unfinished: closes an open result, resets the connection after an operation whose future
-    /// was dropped, rolls back what was abandoned.
+    /// Puts right what was left unfinished, so that an operation can run.
     async fn ready(&mut self) -> Result<(), DbError> {
+        self.settle().await?;
+        self.lost.map_or(Ok(()), |lost| Err(lost.error()))
+    }
+
+    /// Closes an open result, resets the connection after an operation whose future was dropped, rolls back what was
+    /// abandoned. Tells whether the transaction had ended before.
+    async fn settle(&mut self) -> Result<Option<Lost>, DbError> {
         if let Some(rows) = self.rows.take() {
             self.connection.close_rows(rows).await?;
         }
@@ -208,30 +231,34 @@ impl Session {
             // A reset rolls back the whole transaction, be it the caller's or one that was begun in SQL.
             let was_begun_in_sql = self.depth == 0 && self.in_transaction();
             self.connection.reset().await?;
-            self.lost = self.depth > 0;
+            self.lost = Some(Lost::RolledBack);
             if was_begun_in_sql {
-                return Err(lost());
+                self.lost = None;
+                return Err(Lost::RolledBack.error());
             }
+        } else if self.depth > 0 && self.lost.is_none() && !self.in_transaction() {
+            self.lost = Some(Lost::EndedInSql);
         }
+        let lost = self.lost;
         if let Some(depth) = self.abandoned {
             match depth {
-                _ if self.lost => {}
-                // A commit that failed may have ended the transaction.
-                1 if self.in_transaction() => self.connection.rollback().await?,
-                1 => {}
+                _ if lost.is_some() => {}
+                1 => self.connection.rollback().await?,
                 _ => self.connection.rollback_to(depth - 1).await?,
             }
             (self.depth, self.abandoned) = (depth - 1, None);
         }
-        self.lost &= self.depth > 0;
-        if self.lost { Err(lost()) } else { Ok(()) }
+        if self.depth == 0 {
+            self.lost = None;
+        }
+        Ok(lost)
     }
 
     /// Makes the session as good as new. After an error it must be given up.
     pub(crate) async fn reset(&mut self) -> Result<(), DbError> {
         self.rows = None;
         self.connection.reset().await?;
-        (self.depth, self.abandoned, self.lost) = (0, None, false);
+        (self.depth, self.abandoned, self.lost) = (0, None, None);
         Ok(())
     }
 
@@ -244,7 +271,8 @@ impl Session {
         self.connection.status().contains(ConnectionStatus::BROKEN)
     }
 
-    fn in_transaction(&mut self) -> bool {
+    /// Whether the database has a transaction open, begun here or in SQL.
+    pub(crate) fn in_transaction(&mut self) -> bool {
         self.connection.status().contains(ConnectionStatus::IN_TRANSACTION)
     }
 
@@ -255,10 +283,21 @@ impl Session {
     }
 }
 
-/// Going on would be outside of the transaction.
-fn lost() -> DbError {
-    let message = "an operation of this transaction was dropped before its end, so the transaction was rolled back";
-    DbError::new(DbErrorKind::TransactionState, message)
+impl Lost {
+    /// Going on would be outside of the transaction.
+    fn error(self) -> DbError {
+        let message = match self {
+            Self::RolledBack => {
+                "an operation of this transaction was dropped before its end, so the transaction was rolled back"
+            }
+            Self::EndedInSql => "a statement has ended the transaction: COMMIT or ROLLBACK in SQL",
+        };
+        let error = DbError::new(DbErrorKind::TransactionState, message);
+        match self {
+            Self::RolledBack => error,
+            Self::EndedInSql => error.fixed_by("End a transaction with commit() or rollback(), not in SQL."),
+        }
+    }
 }
 
 impl std::fmt::Debug for Session {

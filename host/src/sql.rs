@@ -39,15 +39,32 @@ impl Sql {
     }
 }
 
-impl From<&'static str> for Sql {
-    fn from(sql: &'static str) -> Self {
-        Self(Cow::Borrowed(sql))
+/// What can be the text of a statement: a string literal, a [`RuntimeSql`], or a [`Sql`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not taken for SQL",
+    label = "SQL is a string literal, or is marked as made at run time",
+    note = "wrap text that was made at run time: `RuntimeSql(text)`; values belong into parameters, `$1` and `.bind(value)`"
+)]
+pub trait IntoSql {
+    /// The text.
+    fn into_sql(self) -> Sql;
+}
+
+impl IntoSql for &'static str {
+    fn into_sql(self) -> Sql {
+        Sql(Cow::Borrowed(self))
     }
 }
 
-impl<T: Into<String>> From<RuntimeSql<T>> for Sql {
-    fn from(sql: RuntimeSql<T>) -> Self {
-        Self(Cow::Owned(sql.0.into()))
+impl<T: Into<String>> IntoSql for RuntimeSql<T> {
+    fn into_sql(self) -> Sql {
+        Sql(Cow::Owned(self.0.into()))
+    }
+}
+
+impl IntoSql for Sql {
+    fn into_sql(self) -> Sql {
+        self
     }
 }
 

@@ -68,10 +68,7 @@ impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
     fn read(&mut self, cursor: &mut Cursor<'e>) -> Result<T, DbError> {
         let plan = match &mut self.plan {
             Some(plan) => plan,
-            none => {
-                let plan = Plan::of::<T>(cursor.columns()).map_err(|error| error.in_statement(cursor.sql()))?;
-                none.insert(plan)
-            }
+            none => none.insert(cursor.plan::<T>()?),
         };
         cursor.read(|row| T::read(&mut RowReader::new(row, plan)))
     }

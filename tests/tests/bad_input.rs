@@ -19,7 +19,7 @@ async fn without_a_driver_the_error_says_what_was_searched_and_what_to_do() {
     let text = error.to_string();
     assert!(text.contains("sqlite") && text.contains(&empty.path().display().to_string()), "{text}");
     let fixes = error.suggested_fixes().join("\n");
-    assert!(fixes.contains("montrs_driver_sqlite") && fixes.contains("MONTRS_PLUGINS"), "{fixes}");
+    assert!(fixes.contains("montrs_driver_sqlite") && fixes.contains("montrs-db drivers"), "{fixes}");
 }
 
 #[tokio::test]
@@ -96,7 +96,10 @@ async fn refused_files_are_named_with_the_reason_and_the_mending_command() {
     symlink("libmontrs_driver_loop.so", path("libmontrs_driver_loop.so")).unwrap();
     make_fifo(&path("libmontrs_driver_fifo.so"));
     let error = connect_with(dir.path(), "sqlite:app.db").await;
-    let text = format!("{error}\n{}", error.suggested_fixes().join("\n"));
+    assert_eq!(error.kind(), DbErrorKind::DriverRefused);
+    let fixes = error.suggested_fixes().join("\n");
+    assert!(fixes.contains("chmod go-w") && fixes.contains("libmontrs_driver_sqlite.so"), "{fixes}");
+    let text = format!("{error}\n{fixes}");
     for part in ["chmod", "libmontrs_driver_text.so", "_empty.so", "_dangling.so", "_loop.so", "_fifo.so"] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
@@ -224,4 +227,19 @@ async fn a_settings_file_is_read_or_refused_with_the_place() {
     assert!(error.to_string().contains("NO_SUCH_VARIABLE_HERE"), "{error}");
     let error = Database::builder().config_file(dir.path().join("missing.toml")).unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Configuration);
+}
+
+#[tokio::test]
+async fn a_user_in_a_url_of_files_is_refused_and_not_shown() {
+    for url in ["sqlite://user:hunter2@host/x.db", "sqlite://user:hunter2@host"] {
+        let error = connect_with(plugins(), url).await;
+        assert_eq!(error.kind(), DbErrorKind::Configuration);
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+    assert!(!Path::new("user:hunter2@host").exists());
+}
+
+#[tokio::test]
+async fn a_scheme_is_taken_in_any_case() {
+    builder("SQLite::memory:").connect().await.unwrap();
 }

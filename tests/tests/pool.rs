@@ -113,3 +113,12 @@ fn a_runtime_shut_down_with_connections_open_takes_nothing_with_it() {
         db.execute("INSERT INTO t VALUES (2)").await.unwrap();
     });
 }
+
+#[test]
+fn a_runtime_without_timers_is_refused() {
+    let file = TestFile::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(builder(file.url()).connect()).unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Configuration);
+    assert!(montrs_orm::AiError::suggested_fixes(&error)[0].contains("enable_all"), "{error:?}");
+}

@@ -126,7 +126,7 @@ async fn borrowed_fields_read_straight_from_the_batch() {
     let mut seen = 0;
     db.query("SELECT 'grüße' AS word, x'00ff' AS bytes")
         .for_each(|row| {
-            let read = Borrowed { word: row.get("word")?, bytes: row.get("bytes")? };
+            let read: Borrowed<'_> = row.read()?;
             assert_eq!((read.word, read.bytes), ("grüße", &[0, 255][..]));
             seen += 1;
             Ok(())
@@ -191,4 +191,18 @@ async fn declared_types_become_rich_values() {
     db.execute("UPDATE t SET day = 'soon', flag = 7, id = 'x'").await.unwrap();
     let odd: (String, i64, String) = db.query("SELECT day, flag, id FROM t").fetch_one().await.unwrap();
     assert_eq!(odd, ("soon".into(), 7, "x".into()));
+}
+
+#[tokio::test]
+async fn an_error_in_a_row_says_that_the_statement_was_run() {
+    let db = memory().await;
+    db.execute("CREATE TABLE t (word TEXT)").await.unwrap();
+    let insert = "INSERT INTO t VALUES ('x') RETURNING word";
+    let error = db.query(insert).fetch_one::<i64>().await.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_executed()), (DbErrorKind::Decode, true));
+    let error = db.query(insert).fetch_all::<Price>().await.unwrap_err();
+    assert_eq!((error.kind(), error.may_have_executed()), (DbErrorKind::ColumnNotFound, true));
+    assert!(error.to_string().contains("Price"), "{error}");
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
+    assert!(!db.query("INSERT INTO nowhere VALUES (1)").await.unwrap_err().may_have_executed());
 }

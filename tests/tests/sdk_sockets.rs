@@ -118,9 +118,12 @@ async fn a_driver_sleeps_and_logs_while_it_waits_for_its_server() {
     let path = directory.path().join("late");
     let mut records = log_records(path.to_str().unwrap());
     let url = format!("line+unix://{}?attempts=100000", path.display());
-    let connecting = tokio::spawn(async move { builder(&url).connect().await });
+    let mut connecting = tokio::spawn(async move { builder(&url).connect().await });
     for attempt in 1..=3 {
-        let (level, message) = records.recv().await.unwrap();
+        let (level, message) = tokio::select! {
+            record = records.recv() => record.unwrap(),
+            end = &mut connecting => panic!("{end:?}"),
+        };
         assert_eq!(level, log::Level::Warn);
         assert!(message.ends_with(&format!("; attempt {attempt}")), "{message}");
     }
@@ -266,6 +269,20 @@ async fn a_query_can_be_dropped_at_every_poll() {
         async || assert_eq!(session(&db).await, 1),
     );
     assert!(drops.await >= 2, "the answer is waited for");
+}
+
+#[tokio::test]
+async fn a_query_can_be_dropped_while_its_parameters_are_sent() {
+    let directory = private_dir();
+    let server = LineServer::unix(&directory.path().join("socket"));
+    let db = pool_of(1, &server).await;
+    // More than the buffers of a socket hold.
+    let parameter = "x".repeat(1 << 20);
+    let drops = at_every_poll(
+        async || db.query("value").bind(parameter.as_str()).fetch_scalar::<i64>().await.unwrap(),
+        async || assert_eq!(session(&db).await, 1),
+    );
+    assert!(drops.await >= 4, "the socket takes so much only bit by bit");
 }
 
 #[tokio::test]

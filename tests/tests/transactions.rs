@@ -184,3 +184,33 @@ async fn a_transaction_that_lost_a_statement_half_way_takes_no_more_statements()
     assert_eq!(tx.commit().await.unwrap_err().kind(), DbErrorKind::TransactionState);
     assert_eq!(values(&db).await, [0; 0]);
 }
+
+/// Whatever follows would be committed by itself.
+#[tokio::test]
+async fn a_transaction_that_was_ended_in_sql_takes_no_more_statements_and_says_so() {
+    let (db, _file) = one_connection().await;
+    for (sql, kept) in [("ROLLBACK", &[][..]), ("COMMIT", &[1][..])] {
+        let mut tx = db.begin().await.unwrap();
+        tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+        tx.execute(sql).await.unwrap();
+        let error = tx.execute("INSERT INTO t VALUES (2)").await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::TransactionState, "{sql}");
+        assert_eq!(tx.commit().await.unwrap_err().kind(), DbErrorKind::TransactionState, "{sql}");
+        assert_eq!(values(&db).await, kept, "{sql}");
+        db.execute("DELETE FROM t").await.unwrap();
+
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(sql).await.unwrap();
+        assert_eq!(tx.rollback().await.unwrap_err().kind(), DbErrorKind::TransactionState, "{sql}");
+    }
+    assert_eq!(values(&db).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn a_transaction_begun_in_sql_on_a_connection_of_the_pool_is_an_error() {
+    let (db, _file) = one_connection().await;
+    let error = db.execute("BEGIN").await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::TransactionState);
+    db.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    assert_eq!(values(&db).await, [1]);
+}

@@ -67,16 +67,26 @@ fn a_database_whose_runtime_has_ended_answers_with_an_error() {
 }
 
 #[test]
-fn a_database_can_be_used_from_another_runtime_while_its_own_lives() {
+fn a_connection_that_another_runtime_asked_for_belongs_to_the_runtime_of_its_database() {
     let (servers, one, two) = (runtime(), runtime(), runtime());
     let server = servers.block_on(LineServer::tcp());
     let db = one.block_on(open(&server.url));
     two.block_on(async {
-        assert_eq!(session(&db).await, 1);
-        assert_eq!(db.query("rows 1000 10").fetch_all::<i64>().await.unwrap().len(), 1000);
+        let mut connections = [db.acquire().await.unwrap(), db.acquire().await.unwrap()];
+        for (number, connection) in (1..).zip(&mut connections) {
+            let session: i64 = connection.query("session").fetch_scalar().await.unwrap();
+            assert_eq!(session, number);
+            assert_eq!(connection.query("rows 1000 10").fetch_all::<i64>().await.unwrap().len(), 1000);
+        }
     });
     drop(two);
-    assert_eq!(one.block_on(session(&db)), 1);
+    one.block_on(async {
+        let mut connections = [db.acquire().await.unwrap(), db.acquire().await.unwrap()];
+        for connection in &mut connections {
+            let session: i64 = connection.query("session").fetch_scalar().await.unwrap();
+            assert!(session <= 2, "the connections are those from before");
+        }
+    });
 }
 
 #[test]

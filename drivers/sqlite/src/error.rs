@@ -75,6 +75,8 @@ fn kind(code: c_int, from_message: Option<ErrorKind>) -> ErrorKind {
         ffi::SQLITE_CONSTRAINT_DATATYPE => return ErrorKind::DATA,
         ffi::SQLITE_IOERR_NOMEM => return ErrorKind::OUT_OF_MEMORY,
         ffi::SQLITE_ABORT_ROLLBACK => return ErrorKind::TRANSACTION_STATE,
+        // Waiting does not help: the transaction reads what is not the newest any more.
+        ffi::SQLITE_BUSY_SNAPSHOT => return ErrorKind::SERIALIZATION,
         _ => {}
     }
     match primary(code) {
@@ -289,7 +291,7 @@ mod tests {
     #[test]
     fn codes_have_their_kinds() {
         for (code, kind) in [
-            (ffi::SQLITE_BUSY_SNAPSHOT, ErrorKind::BUSY),
+            (ffi::SQLITE_BUSY_SNAPSHOT, ErrorKind::SERIALIZATION),
             (ffi::SQLITE_LOCKED, ErrorKind::BUSY),
             (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::READ_ONLY),
             (ffi::SQLITE_FULL, ErrorKind::DISK_FULL),

@@ -29,7 +29,13 @@ pub(crate) fn split(url: &str) -> Result<Parts> {
         _ => return Err(configuration("the URL does not begin with `sqlite:`")),
     };
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let path = decode(path.strip_prefix("//").unwrap_or(path), "path")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    // Taken for a part of the path, a password would be shown wherever the path is.
+    if path.split('/').next().and_then(|first| first.split_once('@')).is_some_and(|(user, _)| user.contains(':')) {
+        return Err(configuration("the URL names a user and a password, and SQLite has neither users nor hosts")
+            .with_hint("write the path alone, as in `sqlite:app.db`; an `@` in a path is written `%40`"));
+    }
+    let path = decode(path, "path")?;
     let parameters = query
         .split('&')
         .filter(|parameter| !parameter.is_empty())

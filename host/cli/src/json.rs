@@ -1,6 +1,6 @@
 //! Rows as JSON: an array of objects, streamed.
 
-use crate::{failure::Failure, rows::RowWriter, value_text};
+use crate::{calendar, failure::Failure, rows::RowWriter, value_text};
 use montrs_orm::{Array, DbError, ValueRef};
 use serde_json::value::RawValue;
 use std::{collections::HashSet, io::Write};
@@ -76,6 +76,9 @@ fn write_value(output: &mut impl Write, value: ValueRef<'_>) -> Result<(), Failu
         ValueRef::F64(v) if v.is_finite() => serde_json::to_writer(output, &v)?,
         ValueRef::Json(v) => write_json(output, v)?,
         ValueRef::Array(v) => write_array(output, v)?,
+        // With a `T`, as programs expect it.
+        ValueRef::Timestamp(at) => serde_json::to_writer(output, &calendar::timestamp(at))?,
+        ValueRef::TimestampTz(at) => serde_json::to_writer(output, &calendar::timestamp_tz(at))?,
         other => match value_text::text(other)? {
             Some(text) => serde_json::to_writer(output, &text)?,
             None => output.write_all(b"null")?,

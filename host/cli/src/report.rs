@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(text.matches("no such thing").count(), 1);
         let json = report(&failure).json();
         assert_eq!(json["error"]["kind"], "Decode");
-        assert!(json["error"]["explanation"].as_str().unwrap().contains("no such thing"));
+        assert_eq!(json["error"]["message"], "no such thing");
     }
 
     #[test]

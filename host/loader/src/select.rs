@@ -1,8 +1,8 @@
 //! Choosing the driver for a URL scheme among those that were found.
 
 use crate::{
-    Candidate, Contents, DirectoryOutcome, DriverRecord, LoadError, LoadErrorKind, RefusalKind, Scan, ScannedDirectory,
-    Scheme,
+    Candidate, Contents, DirectoryOutcome, DriverRecord, LoadError, LoadErrorKind, Refusal, RefusalKind, Scan,
+    ScannedDirectory, Scheme, Source,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -12,7 +12,8 @@ use std::path::Path;
 ///
 /// # Errors
 ///
-/// [`LoadErrorKind::NoDriver`], [`LoadErrorKind::Incompatible`] or [`LoadErrorKind::Ambiguous`].
+/// [`LoadErrorKind::NoDriver`], [`LoadErrorKind::Refused`], [`LoadErrorKind::Incompatible`] or
+/// [`LoadErrorKind::Ambiguous`].
 pub(crate) fn select<'scan>(
     scan: &'scan Scan,
     scheme: &Scheme,
@@ -50,18 +51,59 @@ fn no_driver(scan: &Scan, scheme: &Scheme) -> LoadError {
     for ignored in &scan.ignored {
         let _ = write!(message, "\n  ignored: directories {}, because {}", ignored.source, ignored.reason);
     }
+    // A file that is there and is not taken is the likeliest cause.
+    let refused = refusals(scan, scheme);
+    if !refused.is_empty() {
+        let error = LoadError::new(LoadErrorKind::Refused, message);
+        return refused.iter().take(MAX_LISTED).fold(error, |error, (path, refusal)| {
+            error.fixed_by(match refusal.mend() {
+                Some(command) => format!("run `{command}`, if {} is the driver", path.display()),
+                None => format!("replace {}: {}", path.display(), refusal.reason()),
+            })
+        });
+    }
     let error = LoadError::new(LoadErrorKind::NoDriver, message);
     let error = match nearest(scan, scheme) {
         Some(nearest) => error.fixed_by(format!("there is a driver for `{nearest}:`; is the scheme misspelt?")),
         None => error,
     };
-    error.fixed_by(format!(
-        "copy the driver's library, such as `{}montrs_driver_{}{}`, into one of these directories, or name its \
-         directory in MONTRS_PLUGINS",
+    let library = format!(
+        "{}montrs_driver_{}{}",
         std::env::consts::DLL_PREFIX,
-        scheme.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "_"),
+        in_file_name(scheme),
         std::env::consts::DLL_SUFFIX,
-    ))
+    );
+    // Where only the named directories are searched, the variable changes nothing.
+    let is_standard = scan.directories.iter().any(|directory| directory.source != Source::Given);
+    let or_variable = if is_standard { ", or name its directory in MONTRS_PLUGINS" } else { "" };
+    error
+        .fixed_by(format!("copy the driver's library, such as `{library}`, into one of these directories{or_variable}"))
+        .fixed_by("run `montrs-db drivers` to see what is found where")
+}
+
+/// What was there, could serve the scheme by its name, and was not taken: files, and whole directories.
+fn refusals<'scan>(scan: &'scan Scan, scheme: &Scheme) -> Vec<(&'scan Path, &'scan Refusal)> {
+    let mut refused = Vec::new();
+    for directory in &scan.directories {
+        match &directory.outcome {
+            DirectoryOutcome::Missing => {}
+            DirectoryOutcome::Refused(refusal) => refused.push((directory.path.as_path(), refusal)),
+            DirectoryOutcome::Searched(contents) => {
+                let named_so = |candidate: &&Candidate| {
+                    let name = candidate.path.file_name().unwrap_or_default().to_string_lossy();
+                    name.contains(&in_file_name(scheme))
+                };
+                let candidates = contents.candidates.iter().filter(named_so);
+                refused.extend(candidates.filter_map(|c| Some((c.path.as_path(), c.record.as_ref().err()?))));
+            }
+        }
+    }
+    refused
+}
+
+/// The scheme as it stands in the name of a library.
+fn in_file_name(scheme: &Scheme) -> String {
+    scheme.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
 fn describe(message: &mut String, directory: &ScannedDirectory) {
