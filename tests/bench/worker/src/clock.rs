@@ -1,6 +1,6 @@
 //! Time: on the wall, and of the processor.
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 use std::time::{Duration, Instant};
 
 /// The time that something took.
@@ -15,20 +15,15 @@ pub struct Spent {
 /// When something began.
 pub(crate) struct Start {
     wall: Instant,
-    cpu: Duration,
+    cpu: ProcessTime,
 }
 
 impl Start {
     pub(crate) fn now() -> Self {
-        Self { cpu: process_time(), wall: Instant::now() }
+        Self { cpu: ProcessTime::now(), wall: Instant::now() }
     }
 
     pub(crate) fn spent(&self) -> Spent {
-        Spent { wall: self.wall.elapsed(), cpu: process_time().saturating_sub(self.cpu) }
+        Spent { wall: self.wall.elapsed(), cpu: self.cpu.elapsed() }
     }
-}
-
-fn process_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
