@@ -1,6 +1,9 @@
 //! What a URL may ask for, and what holds where it asks for nothing.
 
-use crate::url::{self, Parts};
+use crate::{
+    coroutine,
+    url::{self, Parts},
+};
 use montrs_driver_sdk::{Error, ErrorKind, Result};
 use std::{path::PathBuf, time::Duration};
 
@@ -21,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) journal_mode: Option<&'static str>,
     /// How much is synchronized with the disk. Defaults to NORMAL with WAL and FULL without.
     pub(crate) synchronous: Option<&'static str>,
+    /// How operations are executed. Defaults to coroutines where there are some.
+    pub(crate) execution: Execution,
     /// The page cache, in pages, or in KiB where it is negative. Defaults to SQLite's -2000.
     pub(crate) cache_size: Option<i32>,
 }
@@ -32,6 +37,15 @@ pub(crate) enum Place {
     Memory,
     /// In this file; the path is absolute.
     File(PathBuf),
+}
+
+/// How operations are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Execution {
+    /// On the task that calls, in a coroutine.
+    Coroutine,
+    /// On the host's blocking pool.
+    Blocking,
 }
 
 /// How a file is opened.
@@ -48,10 +62,11 @@ pub(crate) enum Mode {
 const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PARAMETERS: &[&str] =
-    &["mode", "immutable", "busy_timeout", "foreign_keys", "journal_mode", "synchronous", "cache_size"];
+    &["mode", "immutable", "busy_timeout", "foreign_keys", "journal_mode", "synchronous", "cache_size", "execution"];
 const MODES: &[&str] = &["ro", "rw", "rwc", "memory"];
 /// Without `off`, which SQLite refuses in a connection that defends its file.
 const JOURNAL_MODES: &[&str] = &["delete", "truncate", "persist", "memory", "wal"];
+const EXECUTIONS: &[&str] = &["coroutine", "blocking"];
 const SYNCHRONOUS: &[&str] = &["off", "normal", "full", "extra"];
 const SWITCHES: &[(&str, bool)] = &[
     ("true", true),
@@ -63,6 +78,11 @@ const SWITCHES: &[(&str, bool)] = &[
     ("1", true),
     ("0", false),
 ];
+
+impl Execution {
+    /// Coroutines, where there are some.
+    const DEFAULT: Self = if coroutine::ARE_SUPPORTED { Self::Coroutine } else { Self::Blocking };
+}
 
 impl Options {
     /// Reads a URL.
@@ -81,6 +101,7 @@ impl Options {
             journal_mode: None,
             synchronous: None,
             cache_size: None,
+            execution: Execution::DEFAULT,
         };
         let mut is_memory = path == url::MEMORY;
         for (index, (name, value)) in parameters.iter().enumerate() {
@@ -106,6 +127,10 @@ impl Options {
                     let what = "a number of pages, or of KiB where it is negative";
                     options.cache_size = Some(number(name, value, what)?);
                 }
+                "execution" => {
+                    let is_coroutine = one_of(name, value, EXECUTIONS)? == "coroutine";
+                    options.execution = if is_coroutine { Execution::Coroutine } else { Execution::Blocking };
+                }
                 _ => return Err(unknown(name)),
             }
         }
@@ -118,6 +143,9 @@ impl Options {
 
     /// Refuses what contradicts itself.
     fn check(&self) -> Result<()> {
+        if self.execution == Execution::Coroutine && !coroutine::ARE_SUPPORTED {
+            return Err(configuration("there are no coroutines on this platform").with_hint("use `execution=blocking`"));
+        }
         let is_memory = self.place == Place::Memory;
         if is_memory && (self.mode == Some(Mode::ReadOnly) || self.immutable) {
             return Err(configuration("an in-memory database that can only be read would always be empty")
