@@ -125,6 +125,7 @@ impl Session {
     /// The next rows of the open result.
     pub(crate) async fn next(&mut self) -> Result<NextBatch, DriverError> {
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open")) };
+        take_turn().await;
         let spare = self.spare.take().unwrap_or(Batch::EMPTY);
         let next = self.connection.next(rows, spare).await;
         if next.as_ref().map_or(true, |next| next.finished) {
@@ -196,6 +197,7 @@ impl Session {
     /// Puts right what was left unfinished: closes an open result, resets the connection after an operation whose future
     /// was dropped, rolls back what was abandoned.
     async fn ready(&mut self) -> Result<(), DbError> {
+        take_turn().await;
         if let Some(rows) = self.rows.take() {
             self.connection.close_rows(rows).await?;
         }
@@ -248,6 +250,11 @@ impl Session {
         drop(self.statements);
         self.connection.close().await
     }
+}
+
+/// Gives way to other tasks now and then: a driver that answers at once never would.
+async fn take_turn() {
+    tokio::task::coop::consume_budget().await;
 }
 
 /// Going on would be outside of the transaction.
