@@ -26,7 +26,8 @@ pub enum Workload {
     InsertHundred,
     /// One row is inserted, outside of a transaction.
     InsertOne,
-    /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each.
+    /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each. SQLite alone has
+    /// eight connections too, and uses one after the other.
     EightTasks,
     /// One row of a stream is read.
     Stream,
