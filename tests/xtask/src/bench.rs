@@ -36,7 +36,7 @@ pub(crate) fn bench(settings: &Settings) -> Result<()> {
     for package in [bench.clone(), bench.join("sqlx")] {
         let manifest = package.join("Cargo.toml");
         let mut build = cargo();
-        build.args(["build", "--release", "--locked", "--manifest-path"]).arg(manifest);
+        build.args(["build", "--release", "--manifest-path"]).arg(manifest);
         run(build.arg("--target-dir").arg(&built))?;
     }
     let program = |name: &str| built.join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
