@@ -107,11 +107,14 @@ impl Session {
     ) -> Result<QueryResult, DbError> {
         self.ready().await?;
         let spare = self.spare.take().unwrap_or(Batch::EMPTY);
-        if !self.statements.contains(sql) {
-            let statement = self.connection.prepare(sql.as_str()).await?;
-            self.statements.put(sql.clone(), statement);
-        }
-        let statement = self.statements.get_mut(sql).expect("the statement was there, or was put there just now");
+        let statement = match self.statements.get_mut(sql) {
+            Some(statement) => statement,
+            None => {
+                let statement = Box::pin(self.connection.prepare(sql.as_str())).await?;
+                self.statements.put(sql.clone(), statement);
+                self.statements.get_mut(sql).expect("it was put there just now")
+            }
+        };
         let mut result = self.connection.query(statement, parameters, options, spare).await?;
         self.rows = result.rows.take();
         Ok(result)
@@ -198,6 +201,14 @@ impl Session {
     /// was dropped, rolls back what was abandoned.
     async fn ready(&mut self) -> Result<(), DbError> {
         take_turn().await;
+        if self.rows.is_none() && !self.connection.needs_reset() && self.abandoned.is_none() && !self.lost {
+            return Ok(());
+        }
+        // In a box, so that the futures of all operations stay small: they are moved about.
+        Box::pin(self.put_right()).await
+    }
+
+    async fn put_right(&mut self) -> Result<(), DbError> {
         if let Some(rows) = self.rows.take() {
             self.connection.close_rows(rows).await?;
         }

@@ -261,6 +261,7 @@ mod tests {
             (options.journal_mode, options.synchronous, options.cache_size),
             (Some("wal"), Some("full"), Some(-64))
         );
+        assert_eq!(Options::parse("sqlite:/x.db?execution=blocking").unwrap().execution, Execution::Blocking);
         let defaults = Options::parse("sqlite:/x.db?").unwrap();
         assert_eq!((defaults.mode, defaults.busy_timeout, defaults.foreign_keys), (None, Duration::from_secs(5), true));
     }
@@ -271,6 +272,7 @@ mod tests {
         assert!(unknown.to_string().contains("did you mean `busy_timeout`?"), "{unknown}");
         assert!(unknown.record().hint.contains("mode, immutable, busy_timeout, foreign_keys"));
         assert!(!refused("sqlite:/x.db?password=geheim").to_string().contains("geheim"));
+        assert!(refused("sqlite:/x.db?execution=threads").record().hint.contains("coroutine, blocking"));
         assert!(refused("sqlite:/x.db?mode=wr").record().hint.contains("ro, rw, rwc, memory"));
         assert!(refused("sqlite:/x.db?immutable").record().hint.contains("true, false"));
         assert!(refused("sqlite:/x.db?busy_timeout=-1").record().hint.contains("milliseconds"));

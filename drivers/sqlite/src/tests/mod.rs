@@ -3,6 +3,7 @@
 mod cancellation;
 mod errors;
 mod facade;
+mod limits;
 mod opening;
 mod placeholders;
 mod statements;
