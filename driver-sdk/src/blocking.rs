@@ -1,8 +1,8 @@
 //! A blocking library on the host's blocking pool.
 
-use crate::{Error, ErrorKind, Host, Result, guard};
+use crate::{Host, Result, host::shutting_down};
 use std::sync::Arc;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 
 /// A value that blocks when it is used, such as a connection of an embedded database.
 ///
@@ -27,7 +27,7 @@ impl<T: Send + 'static> Blocking<T> {
     ///
     /// What `make` returns; a panic in it; a host that is shutting down.
     pub async fn make(host: Host, make: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Self> {
-        let value = run_on(&host, make).await??;
+        let value = host.run_blocking(make).await??;
         Ok(Self::new(host, value))
     }
 
@@ -39,7 +39,7 @@ impl<T: Send + 'static> Blocking<T> {
     pub async fn run<R: Send + 'static>(&mut self, work: impl FnOnce(&mut T) -> R + Send + 'static) -> Result<R> {
         let value = self.value.clone().ok_or_else(shutting_down)?;
         let mut value = value.lock_owned().await;
-        run_on(&self.host, move || work(&mut value)).await
+        self.host.run_blocking(move || work(&mut value)).await
     }
 }
 
@@ -48,19 +48,4 @@ impl<T: Send + 'static> Drop for Blocking<T> {
         let value = self.value.take();
         self.host.spawn_blocking(move || drop(value));
     }
-}
-
-async fn run_on<R: Send + 'static>(host: &Host, work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
-    let (sender, receiver) = oneshot::channel();
-    host.spawn_blocking(move || {
-        let result = guard::catch(work);
-        // Nobody listens when the future was dropped.
-        let _ = sender.send(result);
-    });
-    receiver.await.unwrap_or_else(|_| Err(shutting_down()))
-}
-
-fn shutting_down() -> Error {
-    Error::new(ErrorKind::CANCELLED, "the runtime on which the database was opened has ended")
-        .with_hint("open the database on the runtime that uses it")
 }

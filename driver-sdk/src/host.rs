@@ -1,12 +1,13 @@
 //! The host's services, safe to call.
 
-use crate::{LogLevel, Socket, TcpOptions};
+use crate::{Error, ErrorKind, LogLevel, Result, Socket, TcpOptions, guard};
 use montrs_driver_abi::{
     HostServices, IoFailure, Job, TaskObject,
     abi_stable::std_types::{RResult, RStr},
     async_ffi::FfiFuture,
 };
 use std::{io, time::Duration};
+use tokio::sync::oneshot;
 
 /// What a driver may ask of its host. Cheap to clone.
 ///
@@ -68,16 +69,37 @@ impl Host {
     /// Runs a future as a task of its own; dropping the handle lets it go on. When the runtime is shutting down, the
     /// future is dropped. A panic ends the task, and nothing else.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Task {
-        let future = FfiFuture::new(crate::guard::QuietTask::new(future));
+        let future = FfiFuture::new(guard::QuietTask::new(future));
         // SAFETY: the handle is valid for its own slots.
         Task(unsafe { self.0.vtable().spawn()(self.0.data(), future) })
     }
 
     /// Runs blocking work on the host's blocking pool. When the runtime is shutting down, the closure may be dropped
-    /// without being run. See [`Blocking`](crate::Blocking) for work that has a result.
+    /// without being run.
     pub fn spawn_blocking(&self, work: impl FnOnce() + Send + 'static) {
         // SAFETY: the handle is valid for its own slots.
         unsafe { self.0.vtable().spawn_blocking()(self.0.data(), Job::new(work)) }
+    }
+
+    /// Runs blocking work on the host's blocking pool, and brings back its result. The work starts at once; when what this
+    /// returns is dropped, the work goes on to its end, and its result is dropped there. See
+    /// [`Blocking`](crate::Blocking) for a value that is used again and again.
+    ///
+    /// # Errors
+    ///
+    /// A panic in the work, of kind [`ErrorKind::PANICKED`]; a host that is shutting down.
+    pub fn run_blocking<R, F>(&self, work: F) -> impl Future<Output = Result<R>> + Send + use<R, F>
+    where
+        R: Send + 'static,
+        F: FnOnce() -> R + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        self.spawn_blocking(move || {
+            let result = guard::catch(work);
+            // Nobody listens when the future was dropped.
+            let _ = sender.send(result);
+        });
+        async { receiver.await.unwrap_or_else(|_| Err(shutting_down())) }
     }
 
     /// Emits a log record. The text is only made when somebody would see it.
@@ -107,6 +129,11 @@ impl Task {
         // SAFETY: the handle is valid for its own slots.
         unsafe { self.0.vtable().is_finished()(self.0.data()) }
     }
+}
+
+pub(crate) fn shutting_down() -> Error {
+    Error::new(ErrorKind::CANCELLED, "the runtime on which the database was opened has ended")
+        .with_hint("open the database on the runtime that uses it")
 }
 
 fn io_result<T>(result: RResult<T, IoFailure>) -> io::Result<T> {

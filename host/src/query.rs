@@ -213,7 +213,8 @@ impl<'e> Query<'e> {
 impl<'e> Source<'e> {
     async fn session(self) -> Result<SessionRef<'e>, DbError> {
         Ok(match self {
-            Self::Pool(database, at) => SessionRef::Pooled(database.checkout(at).await?),
+            // In a box: the pool's future is large, and would be part of every query's, which is moved about.
+            Self::Pool(database, at) => SessionRef::Pooled(Box::pin(database.checkout(at)).await?),
             Self::Session(session) => SessionRef::Borrowed(session),
         })
     }

@@ -116,11 +116,14 @@ impl Session {
     ) -> Result<QueryResult, DbError> {
         self.ready().await?;
         let spare = self.spare.take().unwrap_or(Batch::EMPTY);
-        if !self.statements.contains(sql) {
-            let statement = self.connection.prepare(sql.as_str()).await?;
-            self.statements.put(sql.clone(), statement);
-        }
-        let statement = self.statements.get_mut(sql).expect("the statement was there, or was put there just now");
+        let statement = match self.statements.get_mut(sql) {
+            Some(statement) => statement,
+            None => {
+                let statement = Box::pin(self.connection.prepare(sql.as_str())).await?;
+                self.statements.put(sql.clone(), statement);
+                self.statements.get_mut(sql).expect("it was put there just now")
+            }
+        };
         let mut result = self.connection.query(statement, parameters, options, spare).await?;
         self.rows = result.rows.take();
         Ok(result)
@@ -134,6 +137,7 @@ impl Session {
     /// The next rows of the open result.
     pub(crate) async fn next(&mut self) -> Result<NextBatch, DriverError> {
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open")) };
+        take_turn().await;
         let spare = self.spare.take().unwrap_or(Batch::EMPTY);
         let next = self.connection.next(rows, spare).await;
         if next.as_ref().map_or(true, |next| next.finished) {
@@ -217,7 +221,17 @@ impl Session {
 
     /// Puts right what was left unfinished, so that an operation can run.
     async fn ready(&mut self) -> Result<(), DbError> {
-        self.settle().await?;
+        take_turn().await;
+        let is_settled = self.rows.is_none()
+            && !self.connection.needs_reset()
+            && self.abandoned.is_none()
+            && self.lost.is_none()
+            && (self.depth == 0 || self.in_transaction());
+        if is_settled {
+            return Ok(());
+        }
+        // In a box, so that the futures of all operations stay small: they are moved about.
+        Box::pin(self.settle()).await?;
         self.lost.map_or(Ok(()), |lost| Err(lost.error()))
     }
 
@@ -281,6 +295,11 @@ impl Session {
         drop(self.statements);
         self.connection.close().await
     }
+}
+
+/// Gives way to other tasks now and then: a driver that answers at once never would.
+async fn take_turn() {
+    tokio::task::coop::consume_budget().await;
 }
 
 impl Lost {

@@ -59,8 +59,21 @@ pub fn install(library: &Path, to: &Path) {
 }
 
 /// A builder that looks for drivers in [`plugins`] only.
+///
+/// In a test executable whose name begins with `blocking_` SQLite runs on the blocking pool: the same suites are compiled
+/// into one of that name.
 pub fn builder(url: &str) -> DatabaseBuilder {
+    let mut url = url.to_owned();
+    if url.starts_with("sqlite:") && !url.contains("execution=") && is_blocking() {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str("execution=blocking");
+    }
     Database::builder().url(url).search_path(SearchPath::only([plugins()]))
+}
+
+fn is_blocking() -> bool {
+    let executable = std::env::current_exe().expect("a test knows its executable");
+    executable.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"blocking_"))
 }
 
 /// The drivers' libraries beside the test executable, where cargo puts those of dev-dependencies.

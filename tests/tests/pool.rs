@@ -22,14 +22,14 @@ async fn the_pool_never_opens_more_than_its_maximum() {
 #[tokio::test]
 async fn who_waits_too_long_is_told_who_holds_what() {
     let file = TestFile::new();
-    let wait = Duration::from_millis(50);
+    let wait = Duration::from_millis(500);
     let db = builder(file.url()).max_connections(1).acquire_timeout(wait).connect().await.unwrap();
     let held = db.acquire().await.unwrap();
     let held_at = line!() - 1;
     let error = db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
     let text = error.to_string();
-    assert!(text.contains("50ms") && text.contains(&format!("pool.rs:{held_at}:")), "{text}");
+    assert!(text.contains("500ms") && text.contains(&format!("pool.rs:{held_at}:")), "{text}");
     drop(held);
     assert_eq!(db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap(), 1);
 }

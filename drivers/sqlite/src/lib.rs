@@ -3,7 +3,8 @@
 //! The way of a query, one file a layer:
 //!
 //! ```text
-//! connection   the SDK's trait; on the host's blocking pool, one hop an operation
+//! connection   the SDK's trait
+//! execution    on the calling task (inline, coroutine), or on the host's blocking pool
 //! session      the synchronous core: statements, transactions, errors
 //! prepared     a statement's run: bind, step, batch
 //! statement    sqlite3_stmt*          handle    sqlite3*
@@ -22,22 +23,31 @@
 //! | `journal_mode` | `delete`, `truncate`, `persist`, `memory`, `wal` | `wal` for a new file, else what the file has |
 //! | `synchronous` | `off`, `normal`, `full`, `extra` | `normal` with WAL, `full` without |
 //! | `cache_size` | pages, or KiB where negative | SQLite's: -2000 |
+//! | `execution` | `coroutine`, `blocking` | `coroutine` on 64-bit x86 and ARM, else `blocking` |
 //!
 //! A switch is `true`/`false`, `on`/`off`, `yes`/`no` or `1`/`0`.
 //!
 //! # Unsafe code
 //!
-//! Is in `handle` and `statement`, which call SQLite, and in one line of `session`, which says that a session may change
-//! its thread. [`export_driver!`] expands to some more.
+//! Is in `handle`, `statement` and `vfs`, which call SQLite or are called by it; in one line of `session`, which says that
+//! a session may change its thread; and in `coroutine`, which changes stacks. [`export_driver!`] expands to some more.
 
 mod bind;
 mod columns;
 mod connection;
+#[cfg_attr(
+    not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64"))),
+    path = "no_coroutine.rs"
+)]
+mod coroutine;
 mod database;
 mod datetime;
 mod declared_type;
 mod error;
+mod execution;
+mod governor;
 mod handle;
+mod inline;
 mod monitor;
 mod nullability;
 mod open;
@@ -47,11 +57,11 @@ mod prepared;
 mod registry;
 mod row;
 mod session;
-mod sleeper;
 mod sql;
 mod statement;
 mod transaction;
 mod url;
+mod vfs;
 
 #[cfg(test)]
 mod tests;

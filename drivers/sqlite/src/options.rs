@@ -1,6 +1,9 @@
 //! What a URL may ask for, and what holds where it asks for nothing.
 
-use crate::url::{self, Parts};
+use crate::{
+    coroutine,
+    url::{self, Parts},
+};
 use montrs_driver_sdk::{Error, ErrorKind, Result};
 use std::{path::PathBuf, time::Duration};
 
@@ -21,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) journal_mode: Option<&'static str>,
     /// How much is synchronized with the disk. Defaults to NORMAL with WAL and FULL without.
     pub(crate) synchronous: Option<&'static str>,
+    /// How operations are executed. Defaults to coroutines where there are some.
+    pub(crate) execution: Execution,
     /// The page cache, in pages, or in KiB where it is negative. Defaults to SQLite's -2000.
     pub(crate) cache_size: Option<i32>,
 }
@@ -32,6 +37,15 @@ pub(crate) enum Place {
     Memory,
     /// In this file; the path is absolute.
     File(PathBuf),
+}
+
+/// How operations are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Execution {
+    /// On the task that calls, in a coroutine.
+    Coroutine,
+    /// On the host's blocking pool.
+    Blocking,
 }
 
 /// How a file is opened.
@@ -48,10 +62,11 @@ pub(crate) enum Mode {
 const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const PARAMETERS: &[&str] =
-    &["mode", "immutable", "busy_timeout", "foreign_keys", "journal_mode", "synchronous", "cache_size"];
+    &["mode", "immutable", "busy_timeout", "foreign_keys", "journal_mode", "synchronous", "cache_size", "execution"];
 const MODES: &[&str] = &["ro", "rw", "rwc", "memory"];
 /// Without `off`, which SQLite refuses in a connection that defends its file.
 const JOURNAL_MODES: &[&str] = &["delete", "truncate", "persist", "memory", "wal"];
+const EXECUTIONS: &[&str] = &["coroutine", "blocking"];
 const SYNCHRONOUS: &[&str] = &["off", "normal", "full", "extra"];
 const SWITCHES: &[(&str, bool)] = &[
     ("true", true),
@@ -63,6 +78,11 @@ const SWITCHES: &[(&str, bool)] = &[
     ("1", true),
     ("0", false),
 ];
+
+impl Execution {
+    /// Coroutines, where there are some.
+    const DEFAULT: Self = if coroutine::ARE_SUPPORTED { Self::Coroutine } else { Self::Blocking };
+}
 
 impl Options {
     /// Reads a URL.
@@ -81,6 +101,7 @@ impl Options {
             journal_mode: None,
             synchronous: None,
             cache_size: None,
+            execution: Execution::DEFAULT,
         };
         let mut is_memory = path == url::MEMORY;
         for (index, (name, value)) in parameters.iter().enumerate() {
@@ -106,6 +127,10 @@ impl Options {
                     let what = "a number of pages, or of KiB where it is negative";
                     options.cache_size = Some(number(name, value, what)?);
                 }
+                "execution" => {
+                    let is_coroutine = one_of(name, value, EXECUTIONS)? == "coroutine";
+                    options.execution = if is_coroutine { Execution::Coroutine } else { Execution::Blocking };
+                }
                 _ => return Err(unknown(name)),
             }
         }
@@ -118,6 +143,9 @@ impl Options {
 
     /// Refuses what contradicts itself.
     fn check(&self) -> Result<()> {
+        if self.execution == Execution::Coroutine && !coroutine::ARE_SUPPORTED {
+            return Err(configuration("there are no coroutines on this platform").with_hint("use `execution=blocking`"));
+        }
         let is_memory = self.place == Place::Memory;
         if is_memory && (self.mode == Some(Mode::ReadOnly) || self.immutable) {
             return Err(configuration("an in-memory database that can only be read would always be empty")
@@ -233,6 +261,7 @@ mod tests {
             (options.journal_mode, options.synchronous, options.cache_size),
             (Some("wal"), Some("full"), Some(-64))
         );
+        assert_eq!(Options::parse("sqlite:/x.db?execution=blocking").unwrap().execution, Execution::Blocking);
         let defaults = Options::parse("sqlite:/x.db?").unwrap();
         assert_eq!((defaults.mode, defaults.busy_timeout, defaults.foreign_keys), (None, Duration::from_secs(5), true));
     }
@@ -243,6 +272,7 @@ mod tests {
         assert!(unknown.to_string().contains("did you mean `busy_timeout`?"), "{unknown}");
         assert!(unknown.record().hint.contains("mode, immutable, busy_timeout, foreign_keys"));
         assert!(!refused("sqlite:/x.db?password=geheim").to_string().contains("geheim"));
+        assert!(refused("sqlite:/x.db?execution=threads").record().hint.contains("coroutine, blocking"));
         assert!(refused("sqlite:/x.db?mode=wr").record().hint.contains("ro, rw, rwc, memory"));
         assert!(refused("sqlite:/x.db?immutable").record().hint.contains("true, false"));
         assert!(refused("sqlite:/x.db?busy_timeout=-1").record().hint.contains("milliseconds"));

@@ -53,15 +53,8 @@ impl Prepared {
         })
     }
 
-    /// Binds the values and runs up to a full batch. Also after an error [`end`](Self::end) must follow, unless the run
-    /// has ended.
-    pub(crate) fn start(
-        &mut self,
-        handle: &Handle,
-        values: &Params<'_>,
-        options: QueryOptions,
-        batch: &mut Batch,
-    ) -> Result<Progress, Fault> {
+    /// Binds the values, which are copied. Never waits. After an error [`end`](Self::end) must follow.
+    pub(crate) fn bind(&mut self, values: &Params<'_>) -> Result<(), Fault> {
         /// Smaller values stay bound until the next run: that is cheaper than to free them.
         const LARGE: usize = 64 * 1024;
         let placeholders = &self.placeholders;
@@ -74,6 +67,17 @@ impl Prepared {
             };
             bind(&mut self.statement, parameter, value, || placeholders.text(parameter))?;
         }
+        Ok(())
+    }
+
+    /// Runs up to a full batch with the values that are bound. Also after an error [`end`](Self::end) must follow, unless
+    /// the run has ended.
+    pub(crate) fn start(
+        &mut self,
+        handle: &Handle,
+        options: QueryOptions,
+        batch: &mut Batch,
+    ) -> Result<Progress, Fault> {
         self.run = Some(Run {
             rows_left: if options.max_rows == 0 { u64::MAX } else { options.max_rows },
             batch_bytes: options.batch_bytes as usize,

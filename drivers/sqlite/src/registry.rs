@@ -65,7 +65,7 @@ impl Registry {
 
     /// Finalizes what was given up.
     pub(crate) fn tidy(&mut self) {
-        if !self.notes.has_some.swap(false, Ordering::Acquire) {
+        if !self.notes.has_some.load(Ordering::Relaxed) || !self.notes.has_some.swap(false, Ordering::Acquire) {
             return;
         }
         let given_up = std::mem::take(&mut *self.notes.lock());

@@ -144,14 +144,8 @@ impl Session {
         })
     }
 
-    /// Runs a statement up to its first batch.
-    pub(crate) fn query(
-        &mut self,
-        token: &Token,
-        values: &Params<'_>,
-        options: QueryOptions,
-        mut batch: Batch,
-    ) -> Result<Answer> {
+    /// Binds a statement's values for [`start`](Self::start), and finds out whether it may run. Never waits.
+    pub(crate) fn bind(&mut self, token: &Token, values: &Params<'_>) -> Result<()> {
         self.enter()?;
         self.transaction.check()?;
         self.end_runs();
@@ -159,7 +153,14 @@ impl Session {
         if self.transaction.is_read_only() && !prepared.is_read_only {
             return Err(Error::new(ErrorKind::READ_ONLY, "the transaction is read-only, and the statement writes"));
         }
-        let progress = prepared.start(&self.handle, values, options, &mut batch);
+        let bound = prepared.bind(values);
+        if bound.is_err() { self.leave(token, bound) } else { Ok(()) }
+    }
+
+    /// Runs a statement whose values are bound up to its first batch.
+    pub(crate) fn start(&mut self, token: &Token, options: QueryOptions, mut batch: Batch) -> Result<Answer> {
+        let prepared = self.registry.get(token)?;
+        let progress = prepared.start(&self.handle, options, &mut batch);
         let columns = prepared.columns.set.clone();
         let Progress { is_finished, affected, last_insert_id } = self.leave(token, progress)?;
         self.has_open_run = !is_finished;
@@ -287,6 +288,19 @@ impl Session {
             self.monitor.set_broken();
         }
         error
+    }
+
+    /// Binds and starts.
+    #[cfg(test)]
+    pub(crate) fn query(
+        &mut self,
+        token: &Token,
+        values: &Params<'_>,
+        options: QueryOptions,
+        batch: Batch,
+    ) -> Result<Answer> {
+        self.bind(token, values)?;
+        self.start(token, options, batch)
     }
 
     /// How many statements are kept.

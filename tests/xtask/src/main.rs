@@ -1,5 +1,6 @@
 //! The commands of this repository: `cargo xtask --help`.
 
+mod bench;
 mod demo;
 mod run;
 mod sanitize;
@@ -21,6 +22,8 @@ enum Command {
     Test,
     /// Run the tests of the ABI and the SDK under AddressSanitizer. Needs a nightly toolchain.
     Sanitize,
+    /// Measure how fast it is on SQLite, against rusqlite and sqlx. The machine should do nothing else.
+    Bench(bench::Settings),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::setup(),
         Command::Test => test::test(),
         Command::Sanitize => sanitize::sanitize(),
+        Command::Bench(settings) => bench::bench(&settings),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -122,13 +122,13 @@ fn a_lock_that_is_given_back_in_time_is_no_error() {
 }
 
 #[test]
-fn a_snapshot_that_is_too_old_is_busy_with_its_own_hint() {
+fn a_snapshot_that_is_too_old_cannot_be_serialized_and_has_a_hint() {
     let file = TestFile::new();
     let (mut one, mut other) = (file.open(""), file.open(""));
     setup(&mut one, &["CREATE TABLE t (a)", "BEGIN"]);
     assert_eq!(number(&mut one, "SELECT count(*) FROM t"), 0);
     setup(&mut other, &["INSERT INTO t VALUES (1)"]);
-    let error = fails(query(&mut one, "INSERT INTO t VALUES (2)", &[]), ErrorKind::BUSY);
+    let error = fails(query(&mut one, "INSERT INTO t VALUES (2)", &[]), ErrorKind::SERIALIZATION);
     assert!(error.record().hint.contains("IMMEDIATE"), "{error:?}");
 }
 

@@ -18,6 +18,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
 const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
@@ -68,8 +69,10 @@ unsafe extern "C" fn resolve_socket(_: *const (), _: RStr<'_>) -> FfiFuture<IoRe
     FfiFuture::new(std::future::pending())
 }
 
-unsafe extern "C" fn sleep(_: *const (), _: u64) -> FfiFuture<()> {
-    FfiFuture::new(std::future::pending())
+/// Sleeps at once: nobody else is kept waiting.
+unsafe extern "C" fn sleep(_: *const (), milliseconds: u64) -> FfiFuture<()> {
+    thread::sleep(Duration::from_millis(milliseconds));
+    FfiFuture::new(std::future::ready(()))
 }
 
 unsafe extern "C" fn yield_now(_: *const ()) -> FfiFuture<()> {
@@ -116,12 +119,19 @@ fn wait<T>(reply: Reply<T>) -> Result<T, DriverError> {
     }
 }
 
-/// Begins what a reply stands for, and drops it, most likely before its end.
-fn abandon<T>(reply: Reply<T>) {
+/// Begins what a reply stands for, and drops it after so many polls, most likely before its end. Whether it was.
+fn abandon<T>(reply: Reply<T>, polls: usize) -> bool {
     let Err(future) = reply.into_result() else {
-        panic!("the operation has ended at once");
+        return false;
     };
-    let _ = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+    let mut future = pin!(future);
+    (0..polls).all(|_| future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending())
+}
+
+/// Runs a test on each execution.
+fn on_both(test: impl Fn(&str)) {
+    test("execution=coroutine");
+    test("execution=blocking");
 }
 
 /// A connection, with the host's promises: one call at a time, and all of them while it lives.
@@ -188,110 +198,124 @@ impl Client {
 
 #[test]
 fn a_query_goes_through_the_exported_module() {
-    let (database, client) = Client::open("sqlite::memory:");
-    client.execute("CREATE TABLE t (a)");
-    client.execute("INSERT INTO t VALUES (1), (2)");
-    assert_eq!(client.number("SELECT sum(a) FROM t"), ValueRef::I64(3));
-    let capability = |capability| {
-        // SAFETY: the object is valid for its own slots.
-        unsafe { database.vtable().capability()(database.data(), capability) }
-    };
-    assert_eq!(capability(Capability::MAX_CONNECTIONS), 1);
-    assert_eq!(capability(Capability::MAX_PARAMETERS), 32_766);
-    assert_eq!(capability(Capability::ISOLATION_LEVELS), 0b11111);
-    assert_eq!(capability(Capability::LOCK_MODES), 0b1111);
-    assert_eq!(capability(Capability::SINGLE_WRITER), 1);
-    assert_eq!(capability(Capability::ARRAYS), 0);
-    assert_eq!(capability(Capability(4_000_000_000)), 0);
+    on_both(|execution| {
+        let (database, client) = Client::open(&format!("sqlite::memory:?{execution}"));
+        client.execute("CREATE TABLE t (a)");
+        client.execute("INSERT INTO t VALUES (1), (2)");
+        assert_eq!(client.number("SELECT sum(a) FROM t"), ValueRef::I64(3));
+        let capability = |capability| {
+            // SAFETY: the object is valid for its own slots.
+            unsafe { database.vtable().capability()(database.data(), capability) }
+        };
+        assert_eq!(capability(Capability::MAX_CONNECTIONS), 1);
+        assert_eq!(capability(Capability::MAX_PARAMETERS), 32_766);
+        assert_eq!(capability(Capability::ISOLATION_LEVELS), 0b11111);
+        assert_eq!(capability(Capability::LOCK_MODES), 0b1111);
+        assert_eq!(capability(Capability::SINGLE_WRITER), 1);
+        assert_eq!(capability(Capability::ARRAYS), 0);
+        assert_eq!(capability(Capability(4_000_000_000)), 0);
+    });
 }
 
 #[test]
 fn a_dropped_query_is_stopped_and_leaves_the_connection_reusable() {
-    let (_database, client) = Client::open("sqlite::memory:");
-    client.execute("CREATE TABLE t (a)");
-    let endless = client.prepare(ENDLESS);
-    for _ in 0..20 {
-        client.execute("BEGIN");
-        client.execute("INSERT INTO t VALUES (1)");
-        abandon(client.query_reply(&endless, 0));
-        client.reset().unwrap();
-        assert_eq!(client.status(), ConnectionStatus::READY);
-        assert_eq!(client.number("SELECT count(*) FROM t"), ValueRef::I64(0));
-    }
+    on_both(|execution| {
+        let (_database, client) = Client::open(&format!("sqlite::memory:?{execution}"));
+        client.execute("CREATE TABLE t (a)");
+        let endless = client.prepare(ENDLESS);
+        for polls in 0..20 {
+            client.execute("BEGIN");
+            client.execute("INSERT INTO t VALUES (1)");
+            assert!(abandon(client.query_reply(&endless, 0), polls));
+            client.reset().unwrap();
+            assert_eq!(client.status(), ConnectionStatus::READY);
+            assert_eq!(client.number("SELECT count(*) FROM t"), ValueRef::I64(0));
+        }
+    });
 }
 
 #[test]
 fn every_operation_can_be_dropped_in_the_middle() {
-    let (_database, client) = Client::open("sqlite::memory:");
-    let statement = client.prepare("VALUES (1), (2), (3)");
-    for _ in 0..20 {
-        abandon(client.prepare_reply("SELECT 1"));
-        client.reset().unwrap();
-        // SAFETY: the objects belong together and are valid for their slots.
-        abandon(unsafe { statement.vtable().describe()(statement.data(), client.0.data()) });
-        client.reset().unwrap();
-        // SAFETY: as above.
-        abandon(unsafe { client.0.vtable().begin()(client.0.data(), Default::default()) });
-        client.reset().unwrap();
-        let reply = wait(client.query_reply(&statement, 0)).unwrap();
-        let rows = reply.rows.into_option().unwrap();
-        // SAFETY: as above.
-        abandon(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) });
-        client.reset().unwrap();
-        // SAFETY: as above.
-        abandon(unsafe { client.0.vtable().reset()(client.0.data()) });
-        client.reset().unwrap();
-        assert_eq!(client.number("SELECT 5"), ValueRef::I64(5));
-    }
+    on_both(|execution| {
+        let (_database, client) = Client::open(&format!("sqlite::memory:?{execution}"));
+        let statement = client.prepare("VALUES (1), (2), (3)");
+        for polls in 0..20 {
+            abandon(client.prepare_reply("SELECT 1"), polls);
+            client.reset().unwrap();
+            // SAFETY: the objects belong together and are valid for their slots.
+            abandon(unsafe { statement.vtable().describe()(statement.data(), client.0.data()) }, polls);
+            client.reset().unwrap();
+            // SAFETY: as above.
+            abandon(unsafe { client.0.vtable().begin()(client.0.data(), Default::default()) }, polls);
+            client.reset().unwrap();
+            let reply = wait(client.query_reply(&statement, 0)).unwrap();
+            let rows = reply.rows.into_option().unwrap();
+            // SAFETY: as above.
+            abandon(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) }, polls);
+            client.reset().unwrap();
+            // SAFETY: as above.
+            abandon(unsafe { client.0.vtable().reset()(client.0.data()) }, polls);
+            client.reset().unwrap();
+            assert_eq!(client.number("SELECT 5"), ValueRef::I64(5));
+        }
+    });
 }
 
 #[test]
 fn a_statement_can_be_dropped_while_its_abandoned_work_still_runs() {
-    let (_database, client) = Client::open("sqlite::memory:");
-    let endless = client.prepare(ENDLESS);
-    abandon(client.query_reply(&endless, 0));
-    drop(endless);
-    client.reset().unwrap();
-    assert_eq!(client.number("SELECT 1"), ValueRef::I64(1));
+    on_both(|execution| {
+        let (_database, client) = Client::open(&format!("sqlite::memory:?{execution}"));
+        let endless = client.prepare(ENDLESS);
+        assert!(abandon(client.query_reply(&endless, 0), 1));
+        drop(endless);
+        client.reset().unwrap();
+        assert_eq!(client.number("SELECT 1"), ValueRef::I64(1));
+    });
 }
 
 #[test]
 fn a_result_outlives_its_statement_and_both_outlive_the_connection() {
-    let (database, client) = Client::open("sqlite::memory:");
-    let statement = client.prepare("VALUES (1), (2), (3)");
-    let rows = wait(client.query_reply(&statement, 0)).unwrap().rows.into_option().unwrap();
-    drop(statement);
-    // SAFETY: the objects belong together and are valid for their slots.
-    let next = wait(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) }).unwrap();
-    assert_eq!(next.batch.check().unwrap().value(0, 0), Ok(ValueRef::I64(2)));
-    let statement = client.prepare("SELECT 1");
-    drop((database, client));
-    drop((rows, statement));
+    on_both(|execution| {
+        let (database, client) = Client::open(&format!("sqlite::memory:?{execution}"));
+        let statement = client.prepare("VALUES (1), (2), (3)");
+        let rows = wait(client.query_reply(&statement, 0)).unwrap().rows.into_option().unwrap();
+        drop(statement);
+        // SAFETY: the objects belong together and are valid for their slots.
+        let next = wait(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) }).unwrap();
+        assert_eq!(next.batch.check().unwrap().value(0, 0), Ok(ValueRef::I64(2)));
+        let statement = client.prepare("SELECT 1");
+        drop((database, client));
+        drop((rows, statement));
+    });
 }
 
 #[test]
 fn a_connection_can_be_dropped_while_its_abandoned_work_still_runs() {
-    let file = super::TestFile::new();
-    let (_database, client) = Client::open(&file.url(""));
-    client.execute("CREATE TABLE t (a)");
-    client.execute("BEGIN IMMEDIATE");
-    let statement = client.prepare(ENDLESS);
-    abandon(client.query_reply(&statement, 0));
-    drop(client);
-    drop(statement);
-    // The lock comes free when the abandoned connection is closed.
-    let (_database, other) = Client::open(&file.url("busy_timeout=60000"));
-    other.execute("INSERT INTO t VALUES (1)");
+    on_both(|execution| {
+        let file = super::TestFile::new();
+        let (_database, client) = Client::open(&file.url(execution));
+        client.execute("CREATE TABLE t (a)");
+        client.execute("BEGIN IMMEDIATE");
+        let statement = client.prepare(ENDLESS);
+        assert!(abandon(client.query_reply(&statement, 0), 1));
+        drop(client);
+        drop(statement);
+        // The lock comes free when the abandoned connection is closed.
+        let (_database, other) = Client::open(&file.url(&format!("busy_timeout=60000&{execution}")));
+        other.execute("INSERT INTO t VALUES (1)");
+    });
 }
 
 #[test]
 fn a_closed_connection_refuses_work() {
-    let file = super::TestFile::new();
-    let (_database, client) = Client::open(&file.url(""));
-    client.execute("CREATE TABLE t (a)");
-    let statement = client.prepare("SELECT * FROM t");
-    client.close().unwrap();
-    assert!(!file.path().with_file_name("test.db-wal").exists());
-    fails(client.query(&statement).map(drop), ErrorKind::CONNECTION_LOST);
-    client.close().unwrap();
+    on_both(|execution| {
+        let file = super::TestFile::new();
+        let (_database, client) = Client::open(&file.url(execution));
+        client.execute("CREATE TABLE t (a)");
+        let statement = client.prepare("SELECT * FROM t");
+        client.close().unwrap();
+        assert!(!file.path().with_file_name("test.db-wal").exists());
+        fails(client.query(&statement).map(drop), ErrorKind::CONNECTION_LOST);
+        client.close().unwrap();
+    });
 }

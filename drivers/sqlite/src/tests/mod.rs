@@ -3,6 +3,7 @@
 mod cancellation;
 mod errors;
 mod facade;
+mod limits;
 mod opening;
 mod placeholders;
 mod statements;
@@ -10,12 +11,12 @@ mod transactions;
 mod values;
 
 use crate::{
+    governor::Governor,
     handle::Watch,
     monitor::Monitor,
     options::Options,
     registry::Token,
     session::{Answer, Session},
-    sleeper::Sleeper,
 };
 use montrs_driver_abi::RowBatch;
 use montrs_driver_sdk::{Batch, Error, ErrorKind, ParamBuffer, QueryOptions, Result, ValueRef};
@@ -29,7 +30,7 @@ fn open(url: &str) -> Result<Session> {
 
 fn open_watched(url: &str, monitor: &Arc<Monitor>) -> Result<Session> {
     let options = Options::parse(url)?;
-    let watch: Arc<dyn Watch> = Arc::new(Sleeper::new(monitor.clone(), options.busy_timeout));
+    let watch: Arc<dyn Watch> = Arc::new(Governor::new(monitor.clone(), options.busy_timeout));
     Session::open(&options, monitor.clone(), watch)
 }
 

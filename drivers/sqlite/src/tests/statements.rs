@@ -264,8 +264,9 @@ fn sqlite_is_compiled_with_what_the_driver_promises() {
     let mut session = memory();
     let options = rows(&mut session, "PRAGMA compile_options", &[]);
     let options: Vec<String> = (0..options.rows()).map(|row| format!("{:?}", options.value(row, 0).unwrap())).collect();
-    for option in ["ENABLE_COLUMN_METADATA", "ENABLE_FTS5", "THREADSAFE=1"] {
+    for option in ["ENABLE_COLUMN_METADATA", "ENABLE_FTS5", "ENABLE_RTREE", "THREADSAFE="] {
         assert!(options.iter().any(|known| known.contains(option)), "{option} is not in {options:?}");
     }
+    assert!(!options.iter().any(|known| known.contains("THREADSAFE=0")), "connections change threads");
     assert_eq!(session.parameter_limit(), 32_766);
 }

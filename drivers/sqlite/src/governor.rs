@@ -1,0 +1,136 @@
+//! What SQLite is answered while it works: whether its time is up, whether it is cancelled, how to wait for a lock.
+//!
+//! On a coroutine the answers come after a pause, elsewhere after a short sleep.
+
+use crate::{
+    coroutine::{self, Pause, Place},
+    handle::Watch,
+    monitor::Monitor,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long work may keep an executor's thread for itself.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// Answers SQLite's questions. Its times are those of the work that runs, which is one at a time.
+#[derive(Debug)]
+pub(crate) struct Governor {
+    monitor: Arc<Monitor>,
+    busy_timeout: Duration,
+    /// What the times are counted from.
+    epoch: Instant,
+    /// When the slice began, in nanoseconds; 0 before the first look at the clock.
+    slice_since: AtomicU64,
+    /// When the wait for a lock began, in nanoseconds.
+    waiting_since: AtomicU64,
+}
+
+impl Governor {
+    /// Waits so long for a lock.
+    pub(crate) fn new(monitor: Arc<Monitor>, busy_timeout: Duration) -> Self {
+        let (slice_since, waiting_since) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { monitor, busy_timeout, epoch: Instant::now(), slice_since, waiting_since }
+    }
+
+    /// The time of a slice begins, at the first question after this: short work never looks at the clock.
+    #[inline]
+    pub(crate) fn begin_slice(&self) {
+        self.slice_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Nanoseconds since the epoch, never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn is_slice_over(&self) -> bool {
+        let (since, now) = (self.slice_since.load(Ordering::Relaxed), self.now());
+        if since == 0 {
+            self.slice_since.store(now, Ordering::Relaxed);
+        }
+        since != 0 && Duration::from_nanos(now - since) >= SLICE
+    }
+}
+
+impl Watch for Governor {
+    fn keep_running(&self) -> bool {
+        if self.monitor.is_cancelled() {
+            return false;
+        }
+        if coroutine::place() == Some(Place::Executor) && self.is_slice_over() {
+            coroutine::pause(Pause::Spent);
+            return !self.monitor.is_cancelled();
+        }
+        true
+    }
+
+    fn keep_waiting(&self, attempt: u32) -> bool {
+        /// As SQLite's own handler does it, but never so long that a cancelled operation stays for long.
+        const DELAYS_MS: &[u64] = &[1, 2, 5, 10, 15, 20];
+        if self.monitor.is_cancelled() {
+            return false;
+        }
+        let now = self.now();
+        if attempt == 0 {
+            self.waiting_since.store(now, Ordering::Relaxed);
+        }
+        let waited = Duration::from_nanos(now - self.waiting_since.load(Ordering::Relaxed));
+        let left = self.busy_timeout.saturating_sub(waited);
+        if left.is_zero() {
+            return false;
+        }
+        let delay = DELAYS_MS.get(attempt as usize).or(DELAYS_MS.last()).copied().unwrap_or(1);
+        let delay = left.min(Duration::from_millis(delay));
+        match coroutine::place() {
+            Some(_) => coroutine::pause(Pause::Waiting(delay)),
+            None => thread::sleep(delay),
+        }
+        !self.monitor.is_cancelled()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coroutine::{Fiber, Step};
+
+    #[test]
+    fn waiting_ends_at_the_timeout_and_when_cancelled() {
+        let monitor = Arc::new(Monitor::default());
+        let governor = Governor::new(monitor.clone(), Duration::from_millis(8));
+        monitor.begin(1);
+        let begun = Instant::now();
+        let attempts = (0..1000).take_while(|attempt| governor.keep_waiting(*attempt)).count();
+        assert!((1..1000).contains(&attempts));
+        assert!(begun.elapsed() >= Duration::from_millis(8));
+        assert!(governor.keep_waiting(0), "another lock is waited for anew");
+        monitor.cancel(1);
+        assert!(!governor.keep_waiting(0));
+        assert!(!governor.keep_running());
+        assert!(!Governor::new(Arc::default(), Duration::ZERO).keep_waiting(0));
+    }
+
+    #[test]
+    fn on_an_executor_work_is_paused_when_its_time_is_up_and_while_it_waits() {
+        let monitor = Arc::new(Monitor::default());
+        monitor.begin(1);
+        let fiber = Fiber::new(Governor::new(monitor.clone(), Duration::from_secs(60))).unwrap();
+        let step = fiber.start(Place::Executor, |governor| {
+            let goes_on = governor.keep_waiting(0);
+            while governor.keep_running() {}
+            goes_on
+        });
+        let Step::Paused(running, Pause::Waiting(_)) = step else { panic!("it waits") };
+        let Step::Paused(running, Pause::Spent) = running.go_on(Place::Executor) else { panic!("its time is up") };
+        monitor.cancel(1);
+        let Step::Ended(_, Ok(goes_on)) = running.go_on(Place::Thread) else { panic!("it is cancelled") };
+        assert!(goes_on);
+    }
+}

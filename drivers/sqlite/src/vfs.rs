@@ -1,0 +1,87 @@
+//! The file system as SQLite sees it: the system's own, except that writing through to the disk is announced.
+
+use crate::coroutine::{self, Pause, Place};
+use libsqlite3_sys as ffi;
+use std::{
+    ffi::c_int,
+    ptr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicPtr, Ordering},
+    },
+};
+
+/// The system's own file system.
+static SYSTEM: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
+
+/// The methods of a kind of file, one of them replaced.
+#[repr(C)]
+struct Methods {
+    /// First: SQLite takes a pointer to it for a pointer to these.
+    methods: ffi::sqlite3_io_methods,
+    system: &'static ffi::sqlite3_io_methods,
+}
+
+/// Makes it the default one. To be called once.
+pub(crate) fn register() {
+    // SAFETY: null asks for the default one, which is static.
+    let system = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
+    if system.is_null() {
+        return;
+    }
+    SYSTEM.store(system, Ordering::Release);
+    // SAFETY: it is not null, and is a plain C struct.
+    let copy = unsafe { ptr::read(system) };
+    let ours = ffi::sqlite3_vfs { zName: c"montrs".as_ptr(), pNext: ptr::null_mut(), xOpen: Some(open), ..copy };
+    // SAFETY: it lives for ever. Its methods are the system's, whose data it has a copy of, and `open`.
+    unsafe { ffi::sqlite3_vfs_register(Box::leak(Box::new(ours)), 1) };
+}
+
+unsafe extern "C" fn open(
+    vfs: *mut ffi::sqlite3_vfs,
+    name: ffi::sqlite3_filename,
+    file: *mut ffi::sqlite3_file,
+    flags: c_int,
+    out_flags: *mut c_int,
+) -> c_int {
+    // SAFETY: `register` has stored it before this could be called.
+    let system = unsafe { &*SYSTEM.load(Ordering::Acquire) };
+    let Some(open) = system.xOpen else {
+        return ffi::SQLITE_CANTOPEN;
+    };
+    // SAFETY: the arguments are SQLite's own, and `vfs` differs from the system's in name and `xOpen` only.
+    let code = unsafe { open(vfs, name, file, flags, out_flags) };
+    // SAFETY: SQLite gave the file, and `open` has filled it in; without methods it is not open.
+    unsafe {
+        if let Some(methods) = (*file).pMethods.as_ref() {
+            (*file).pMethods = &raw const announcing(methods).methods;
+        }
+    }
+    code
+}
+
+/// The same methods, with the announcement. There are few kinds of files, so what is made for one is kept for good.
+fn announcing(system: &'static ffi::sqlite3_io_methods) -> &'static Methods {
+    static KNOWN: Mutex<Vec<&Methods>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(methods) = known.iter().find(|methods| ptr::eq(methods.system, system)) {
+        return methods;
+    }
+    let methods = Methods { methods: ffi::sqlite3_io_methods { xSync: Some(sync), ..*system }, system };
+    let methods: &'static Methods = Box::leak(Box::new(methods));
+    known.push(methods);
+    methods
+}
+
+unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
+    if coroutine::place() == Some(Place::Executor) {
+        coroutine::pause(Pause::Syncing);
+    }
+    // SAFETY: `open` has given the file these methods, which are the first field of a `Methods`.
+    let methods = unsafe { &*(*file).pMethods.cast::<Methods>() };
+    match methods.system.xSync {
+        // SAFETY: the arguments are SQLite's own.
+        Some(sync) => unsafe { sync(file, flags) },
+        None => ffi::SQLITE_IOERR_FSYNC,
+    }
+}

@@ -1,0 +1,124 @@
+//! What is measured, and what is aimed at.
+
+/// Something that every contestant runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Case {
+    /// How the case is called.
+    pub name: &'static str,
+    /// What is done.
+    pub workload: Workload,
+    /// Where the database is.
+    pub place: Place,
+    /// What is aimed at.
+    pub targets: Targets,
+}
+
+/// What is done in one iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// One row is read by its primary key, on a connection that is held.
+    Point,
+    /// The same, on a connection from the pool.
+    PointFromPool,
+    /// 10,000 rows are read into a vector of structs.
+    FetchAll,
+    /// 100 rows are inserted, one a statement, in one transaction.
+    InsertHundred,
+    /// One row is inserted, outside of a transaction.
+    InsertOne,
+    /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each. SQLite alone has
+    /// eight connections too, and uses one after the other.
+    EightTasks,
+    /// One row of a stream is read.
+    Stream,
+    /// One step of a single statement that returns nothing before its end.
+    Count,
+}
+
+/// Where the database is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In memory, private to a connection.
+    Memory,
+    /// In a file of the contestant's own, with WAL and `synchronous=NORMAL`.
+    File,
+}
+
+/// What is aimed at, where something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Targets {
+    /// The most wall-clock time, in multiples of what SQLite alone takes.
+    pub wall: Option<f64>,
+    /// The most processor time, in multiples of what SQLite alone takes.
+    pub cpu: Option<f64>,
+    /// How many times as long sqlx takes, at least.
+    pub over_sqlx: Option<f64>,
+}
+
+impl Case {
+    /// What is measured in rounds.
+    pub const ROUNDS: &[Self] = &[
+        Self::new("point, memory, held", Workload::Point, Place::Memory, Targets::both(1.5, 3.0)),
+        Self::new("point, memory, pool", Workload::PointFromPool, Place::Memory, Targets::both(2.5, 3.0)),
+        Self::new("point, file, held", Workload::Point, Place::File, Targets::both(1.25, 3.0)),
+        Self::new("point, file, pool", Workload::PointFromPool, Place::File, Targets::both(1.6, 3.0)),
+        Self::new("fetch 10,000, memory", Workload::FetchAll, Place::Memory, Targets::both(1.05, 3.0)),
+        Self::new("fetch 10,000, file", Workload::FetchAll, Place::File, Targets::both(1.05, 3.0)),
+        Self::new("insert 100, memory", Workload::InsertHundred, Place::Memory, Targets::over_sqlx(3.0)),
+        Self::new("insert 100, file", Workload::InsertHundred, Place::File, Targets::both(1.15, 3.0)),
+        Self::new("insert 1, memory", Workload::InsertOne, Place::Memory, Targets::over_sqlx(3.0)),
+        Self::new("insert 1, file", Workload::InsertOne, Place::File, Targets::both(1.1, 2.0)),
+        Self::new(
+            "eight tasks, file",
+            Workload::EightTasks,
+            Place::File,
+            Targets { wall: None, cpu: Some(1.3), over_sqlx: Some(3.0) },
+        ),
+    ];
+
+    /// For the use of memory.
+    pub const STREAM: Self = Self::new("stream, memory", Workload::Stream, Place::Memory, Targets::NONE);
+
+    /// For timers beside a long statement.
+    pub const COUNT: Self = Self::new("count, memory", Workload::Count, Place::Memory, Targets::NONE);
+
+    const fn new(name: &'static str, workload: Workload, place: Place, targets: Targets) -> Self {
+        Self { name, workload, place, targets }
+    }
+
+    /// The case of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ROUNDS.iter().chain([&Self::STREAM, &Self::COUNT]).find(|case| case.name == name).copied()
+    }
+
+    /// How many connections are held during the case.
+    pub fn connections(&self) -> usize {
+        match self.workload {
+            Workload::PointFromPool => 0,
+            Workload::EightTasks => 8,
+            _ => 1,
+        }
+    }
+
+    /// Whether rows are written, which the next segment is not to find.
+    pub fn writes(&self) -> bool {
+        matches!(self.workload, Workload::InsertHundred | Workload::InsertOne)
+    }
+
+    /// The name of the case's file.
+    pub fn file_name(&self) -> String {
+        format!("{}.db", self.name.replace(", ", "-").replace([' ', ','], ""))
+    }
+}
+
+impl Targets {
+    const NONE: Self = Self { wall: None, cpu: None, over_sqlx: None };
+
+    const fn both(wall: f64, over_sqlx: f64) -> Self {
+        Self { wall: Some(wall), cpu: None, over_sqlx: Some(over_sqlx) }
+    }
+
+    const fn over_sqlx(over_sqlx: f64) -> Self {
+        Self { wall: None, cpu: None, over_sqlx: Some(over_sqlx) }
+    }
+}

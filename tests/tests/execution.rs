@@ -1,0 +1,293 @@
+//! How operations are executed: they hold up nobody, end soon when they are dropped, and survive every change of thread.
+
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use montrs_orm::{Database, DbError, DbErrorKind, RuntimeSql};
+use montrs_tests::{TestFile, builder, poll_then_drop};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Barrier, time::timeout};
+
+/// More than anything here takes, on whatever machine.
+const LONG: Duration = Duration::from_secs(60);
+
+fn counting_to(last: u64) -> RuntimeSql<String> {
+    RuntimeSql(format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) SELECT count(*) FROM n"
+    ))
+}
+
+/// Would run for minutes.
+fn endless() -> RuntimeSql<String> {
+    counting_to(1 << 40)
+}
+
+async fn one_connection(file: &TestFile) -> Database {
+    builder(file.url()).max_connections(1).connect().await.unwrap()
+}
+
+/// Drops a future after so many polls, or when it was waited for in vain: it may run elsewhere. Its result, if it ended.
+async fn dropped<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    timeout(Duration::from_millis(20), poll_then_drop(polls, future)).await.ok().flatten()
+}
+
+async fn answers(db: &Database) {
+    let answer = timeout(LONG, db.query("SELECT 1").fetch_scalar::<i64>()).await;
+    assert_eq!(answer.expect("the connection comes free").unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_long_query_leaves_room_for_other_tasks_on_the_only_thread() {
+    let file = TestFile::new();
+    let db = one_connection(&file).await;
+    let ticks = Arc::new(AtomicUsize::new(0));
+    let ticker = {
+        let ticks = ticks.clone();
+        tokio::spawn(async move {
+            loop {
+                ticks.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let count: i64 = db.query(counting_to(1_000_000)).fetch_scalar().await.unwrap();
+    assert_eq!(count, 1_000_000);
+    assert!(ticks.load(Ordering::Relaxed) > 5);
+    ticker.abort();
+}
+
+#[tokio::test]
+async fn many_short_queries_leave_room_for_other_tasks_on_the_only_thread() {
+    let db = builder("sqlite::memory:").connect().await.unwrap();
+    let ticks = Arc::new(AtomicUsize::new(0));
+    let ticker = {
+        let ticks = ticks.clone();
+        tokio::spawn(async move {
+            loop {
+                ticks.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    let mut connection = db.acquire().await.unwrap();
+    for _ in 0..2000 {
+        connection.query("SELECT 1").fetch_scalar::<i64>().await.unwrap();
+    }
+    assert!(ticks.load(Ordering::Relaxed) > 5);
+    ticker.abort();
+}
+
+#[tokio::test]
+async fn a_query_of_minutes_is_dropped_at_any_poll_and_the_only_connection_goes_on() {
+    for url in [TestFile::new().url(), "sqlite::memory:"] {
+        let file = TestFile::new();
+        let db =
+            if url.contains("memory") { builder(url).connect().await.unwrap() } else { one_connection(&file).await };
+        for polls in 0..20 {
+            assert!(dropped(polls, db.query(endless()).fetch_scalar::<i64>()).await.is_none());
+            answers(&db).await;
+        }
+        db.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_dropped_with_its_query_gives_back_its_locks() {
+    let file = TestFile::new();
+    let db = file.open().await;
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    for polls in 1..16 {
+        let other = one_connection(&file).await;
+        let mut tx = other.begin().await.unwrap();
+        tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+        assert!(dropped(polls, tx.query(endless()).fetch_scalar::<i64>()).await.is_none());
+        drop(tx);
+        drop(other);
+        db.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    }
+    assert_eq!(db.query("SELECT min(x) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
+}
+
+/// With a handler that sleeps, the task that holds the lock would never come to its commit.
+#[tokio::test]
+async fn a_lock_is_waited_for_while_its_holder_runs_on_the_same_thread() {
+    let file = TestFile::new();
+    let db = builder(&format!("{}?busy_timeout=600000", file.url())).max_connections(2).connect().await.unwrap();
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let barrier = Arc::new(Barrier::new(2));
+    let waiter = {
+        let (db, barrier) = (db.clone(), barrier.clone());
+        tokio::spawn(async move {
+            let mut insert = Box::pin(db.execute("INSERT INTO t VALUES (2)").into_future());
+            assert!(insert.as_mut().now_or_never().is_none());
+            barrier.wait().await;
+            insert.await
+        })
+    };
+    barrier.wait().await;
+    tx.commit().await.unwrap();
+    timeout(LONG, waiter).await.expect("it gets the lock").unwrap().unwrap();
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn waiting_for_a_lock_can_be_dropped_at_any_poll() {
+    let file = TestFile::new();
+    let db = builder(&format!("{}?busy_timeout=600000", file.url())).max_connections(2).connect().await.unwrap();
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    for polls in 0..8 {
+        assert!(dropped(polls, db.execute("INSERT INTO t VALUES (2)").into_future()).await.is_none());
+        answers(&db).await;
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
+}
+
+/// Commits of a rollback journal write through to the disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_durable_commit_that_is_dropped_at_any_poll_is_done_whole_or_not_at_all() {
+    for journal in ["delete", "wal"] {
+        let file = TestFile::new();
+        let url = format!("{}?journal_mode={journal}&synchronous=full", file.url());
+        let db = builder(&url).max_connections(1).connect().await.unwrap();
+        db.execute("CREATE TABLE t (x)").await.unwrap();
+        let mut done = 0;
+        for polls in 0..40 {
+            let work = db.transaction(async |tx| {
+                tx.execute("INSERT INTO t VALUES (1)").await?;
+                tx.execute("INSERT INTO t VALUES (2)").await?;
+                Ok::<_, DbError>(())
+            });
+            done += usize::from(poll_then_drop(polls, work).await.is_some());
+            let rows: i64 = db.query("SELECT count(*) FROM t").fetch_scalar().await.unwrap();
+            assert_eq!(rows % 2, 0, "{journal}: half of it was kept");
+        }
+        assert!(done > 0, "{journal}: it never came to its end");
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_with_operations_under_way_takes_nothing_with_it() {
+    let file = TestFile::new();
+    for polls in 1..16 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let db = runtime.block_on(async {
+            let db = builder(file.url()).max_connections(2).connect().await.unwrap();
+            db.execute("CREATE TABLE IF NOT EXISTS t (x)").await.unwrap();
+            let task = db.clone();
+            tokio::spawn(async move { task.query(endless()).fetch_scalar::<i64>().await });
+            let mut tx = db.begin().await.unwrap();
+            tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+            let slow = tx.query(endless()).fetch_scalar::<i64>();
+            assert!(dropped(polls, slow).await.is_none());
+            drop(tx);
+            db
+        });
+        drop(runtime);
+        drop(db);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = file.open().await;
+        assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 0);
+        assert_eq!(db.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok");
+    });
+}
+
+/// Numbers that look random and are the same each time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// Runs something, of which much is dropped half-way; what is not must end well.
+async fn anything(db: &Database, numbers: &mut Numbers) {
+    let (kind, key) = (numbers.below(8), numbers.below(500) as i64);
+    let work = async {
+        match kind {
+            0 => db.execute("INSERT INTO t (a, b) VALUES ($1, hex(randomblob(50)))").bind(key).await.map(drop),
+            1 => db.execute("UPDATE t SET b = b || 'x' WHERE a = $1").bind(key).await.map(drop),
+            2 => db.query("SELECT b FROM t ORDER BY b").fetch_all::<String>().await.map(drop),
+            3 => {
+                let sql = "SELECT count(*) FROM t x JOIN t y ON x.b < y.b WHERE x.a = $1";
+                db.query(sql).bind(key).fetch_scalar::<i64>().await.map(drop)
+            }
+            4 => db.query(counting_to(100_000)).fetch_scalar::<i64>().await.map(drop),
+            5 => {
+                db.transaction(async |tx| {
+                    tx.execute("UPDATE totals SET n = n + 1").await?;
+                    tx.query("SELECT b FROM t ORDER BY b DESC").fetch_all::<String>().await?;
+                    tx.execute("UPDATE totals SET n = n - 1").await.map(drop)
+                })
+                .await
+            }
+            6 => db.execute("DELETE FROM t WHERE a > $1").bind(key + 400).await.map(drop),
+            _ => {
+                let mut rows = db.query("SELECT a, b FROM t").fetch::<(i64, String)>();
+                for _ in 0..key {
+                    if rows.next().await.transpose()?.is_none() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+    let polls = if numbers.below(2) == 0 { usize::MAX } else { numbers.below(30) as usize };
+    match poll_then_drop(polls, work).await {
+        // A reader whose transaction has become a writer's is refused when somebody else has written meanwhile.
+        Some(Err(error)) if error.kind() != DbErrorKind::Busy => panic!("{kind}: {error}"),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn work_that_changes_threads_and_is_dropped_anywhere_leaves_the_file_and_all_connections_whole() {
+    const ROUNDS: u64 = if cfg!(debug_assertions) { 60 } else { 600 };
+    let file = TestFile::new();
+    let db = builder(&format!("{}?busy_timeout=60000", file.url())).max_connections(6).connect().await.unwrap();
+    db.execute("CREATE TABLE t (a INTEGER, b TEXT)").await.unwrap();
+    db.execute("CREATE INDEX t_b ON t (b)").await.unwrap();
+    db.execute("CREATE TABLE totals (n INTEGER)").await.unwrap();
+    db.execute("INSERT INTO totals VALUES (0)").await.unwrap();
+    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
+                INSERT INTO t SELECT i, hex(randomblob(50)) FROM n";
+    db.execute(fill).await.unwrap();
+    let mut tasks: FuturesUnordered<_> = (1..=12)
+        .map(|seed| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+                for _ in 0..ROUNDS {
+                    anything(&db, &mut numbers).await;
+                }
+            })
+        })
+        .collect();
+    while let Some(task) = tasks.next().await {
+        task.unwrap();
+    }
+    let mut connections = Vec::new();
+    for _ in 0..6 {
+        connections.push(timeout(LONG, db.acquire()).await.expect("all come free").unwrap());
+    }
+    for connection in &mut connections {
+        connection.execute("UPDATE totals SET n = n + 0").await.unwrap();
+        assert_eq!(connection.query("SELECT n FROM totals").fetch_scalar::<i64>().await.unwrap(), 0);
+        assert_eq!(connection.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok");
+    }
+}
