@@ -84,7 +84,7 @@ impl<'e> Query<'e> {
     /// [`RowNotFound`](DbErrorKind::RowNotFound) when there is none; what the database says; a row that does not fit `T`.
     pub async fn fetch_one<T: for<'r> FromRow<'r>>(self) -> Result<T, DbError> {
         let mut cursor = self.start(1).await?;
-        let plan = Plan::of::<T>(cursor.columns()).map_err(|error| error.in_statement(cursor.sql()))?;
+        let plan = cursor.plan::<T>()?;
         let row = cursor.first(|row| T::read(&mut RowReader::new(row, &plan))).await?;
         row.ok_or_else(|| no_row(cursor.sql()))
     }

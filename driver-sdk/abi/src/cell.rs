@@ -202,6 +202,7 @@ impl Cell {
     }
 
     /// Reads the cell, checking its place in the heaps.
+    #[inline]
     pub(crate) fn read<'a>(&self, text: &'a str, bytes: &'a [u8]) -> Result<ValueRef<'a>, BatchError> {
         let range = || {
             let start = usize::try_from(self.value).ok()?;
