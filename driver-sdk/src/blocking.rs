@@ -35,7 +35,7 @@ impl<T: Send + 'static> Blocking<T> {
     ///
     /// # Errors
     ///
-    /// A panic in the work, of kind [`ErrorKind::PANICKED`]; a host that is shutting down.
+    /// A panic in the work, of kind [`ErrorKind::PANICKED`](crate::ErrorKind::PANICKED); a host that is shutting down.
     pub async fn run<R: Send + 'static>(&mut self, work: impl FnOnce(&mut T) -> R + Send + 'static) -> Result<R> {
         let value = self.value.clone().ok_or_else(shutting_down)?;
         let mut value = value.lock_owned().await;
