@@ -20,7 +20,7 @@ enum Command {
     Setup,
     /// Run every test: formatting, lints, unit and integration tests, documentation.
     Test,
-    /// Run the tests of the ABI and the SDK under AddressSanitizer. Needs a nightly toolchain.
+    /// Run the tests of what crosses the boundary under AddressSanitizer. Needs a nightly toolchain.
     Sanitize,
     /// Measure how fast it is on SQLite, against rusqlite and sqlx. The machine should do nothing else.
     Bench(bench::Settings),
