@@ -143,8 +143,8 @@ impl DatabaseBuilder {
                 VarError::NotUnicode(_) => "the environment variable DATABASE_URL is not UTF-8",
             };
             DbError::new(DbErrorKind::Configuration, problem)
-                .fixed_by("Set it, for example: DATABASE_URL=sqlite:app.db")
-                .fixed_by("Or name the database in the program: Database::connect(\"sqlite:app.db\").")
+                .fixed_by("Set it to the database's URL; `montrs-db drivers` lists the schemes that are served.")
+                .fixed_by("Or name the database in the program: Database::connect(url).")
         })
     }
 

@@ -37,8 +37,8 @@ pub(crate) struct Pool {
 pub(crate) struct PooledSession {
     /// `None` only while `drop` runs.
     object: Option<Object<Manager>>,
-    holders: Arc<Holders>,
-    ticket: u64,
+    /// `None` only while `drop` runs.
+    ticket: Option<Ticket>,
     runtime: Handle,
 }
 
@@ -57,8 +57,8 @@ impl Pool {
     pub(crate) async fn acquire(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
         let timeouts = Timeouts { wait: Some(self.acquire_timeout), create: Some(self.acquire_timeout), recycle: None };
         let object = self.pool.timeout_get(&timeouts).await.map_err(|error| self.acquire_error(error))?;
-        let ticket = self.holders.enter(at);
-        Ok(PooledSession { object: Some(object), holders: self.holders.clone(), ticket, runtime: self.runtime.clone() })
+        let ticket = Ticket::new(self.holders.clone(), at);
+        Ok(PooledSession { object: Some(object), ticket: Some(ticket), runtime: self.runtime.clone() })
     }
 
     /// Ends the idle connections in an orderly way, and refuses all callers from then on.
@@ -118,24 +118,20 @@ impl DerefMut for PooledSession {
 impl Drop for PooledSession {
     fn drop(&mut self) {
         let Some(mut object) = self.object.take() else { return };
+        let ticket = self.ticket.take();
         if object.is_clean() {
-            self.holders.leave(self.ticket);
             return;
         }
         if object.is_broken() {
-            self.holders.leave(self.ticket);
             drop(Object::take(object));
             return;
         }
         // Rolling back, or waiting for the end of what was abandoned, must not wait for the next user: locks are held.
-        let (holders, ticket) = (self.holders.clone(), self.ticket);
         self.runtime.spawn(async move {
+            let _held_until_then = ticket;
             if reset_in_time(&mut object).await.is_err() {
                 drop(Object::take(object));
-            } else {
-                drop(object);
             }
-            holders.leave(ticket);
         });
     }
 }
@@ -169,6 +165,25 @@ impl managed::Manager for Manager {
 #[derive(Default)]
 struct Holders(Mutex<(u64, HashMap<u64, Holder>)>);
 
+/// The entry of one holder, which goes with it.
+struct Ticket {
+    holders: Arc<Holders>,
+    number: u64,
+}
+
+impl Ticket {
+    fn new(holders: Arc<Holders>, at: &'static Location<'static>) -> Self {
+        let number = holders.enter(at);
+        Self { holders, number }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.holders.leave(self.number);
+    }
+}
+
 struct Holder {
     at: &'static Location<'static>,
     since: Instant,
@@ -186,8 +201,8 @@ impl Holders {
         *next
     }
 
-    fn leave(&self, ticket: u64) {
-        self.lock().1.remove(&ticket);
+    fn leave(&self, number: u64) {
+        self.lock().1.remove(&number);
     }
 }
 

@@ -141,9 +141,9 @@ fn the_host_names_no_database_in_its_code() {
         // Tests may name what they like; they stand at the end of a file.
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         for (number, line) in (1..).zip(code.lines()) {
-            // A comment, or the text of a help page, may give an example.
+            // A comment may give an example, and so may the tool's texts for its users.
             let line = line.trim_start();
-            if line.starts_with("//") || line.contains("sqlite:") || line.contains("sqlite://") {
+            if line.starts_with("//") || (file.starts_with(root().join("host/cli")) && line.contains("sqlite:")) {
                 continue;
             }
             let lower = line.to_lowercase();

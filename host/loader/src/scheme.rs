@@ -61,8 +61,9 @@ fn malformed(url: &str) -> LoadError {
         Some(_) if url.contains(':') => "the database URL does not start with a scheme",
         Some(_) => "the database URL has no scheme: there is no colon in it",
     };
-    LoadError::new(LoadErrorKind::MalformedUrl, what)
-        .fixed_by("start the URL with the driver's scheme and a colon, such as `sqlite:app.db`")
+    LoadError::new(LoadErrorKind::MalformedUrl, what).fixed_by(
+        "start the URL with the driver's scheme and a colon; `montrs-db drivers` lists the schemes that are served",
+    )
 }
 
 #[cfg(test)]

@@ -191,7 +191,9 @@ unsafe extern "C" fn spawn_blocking(services: *const (), job: Job) {
 
 unsafe extern "C" fn log_enabled(_services: *const (), level: LogLevel, target: RStr<'_>) -> bool {
     let metadata = log::Metadata::builder().level(level_of(level)).target(target.as_str()).build();
-    catch_unwind(|| log::log_enabled!(target: metadata.target(), metadata.level())).unwrap_or(false)
+    let mut is_enabled = false;
+    quietly(|| is_enabled = log::log_enabled!(target: metadata.target(), metadata.level()));
+    is_enabled
 }
 
 unsafe extern "C" fn log(_services: *const (), level: LogLevel, target: RStr<'_>, message: RStr<'_>) {
