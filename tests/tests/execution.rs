@@ -4,6 +4,8 @@ use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use montrs_orm::{Database, DbError, DbErrorKind, RuntimeSql};
 use montrs_tests::{TestFile, builder, poll_then_drop};
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -58,6 +60,28 @@ async fn a_long_query_leaves_room_for_other_tasks_on_the_only_thread() {
     assert_eq!(count, 1_000_000);
     assert!(ticks.load(Ordering::Relaxed) > 5);
     ticker.abort();
+}
+
+/// Counting is one step of SQLite's virtual machine; it pauses where it reads a page.
+#[tokio::test]
+async fn a_single_step_that_reads_thousands_of_pages_is_paused() {
+    let file = TestFile::new();
+    let db = builder(&format!("{}?cache_size=10", file.url())).max_connections(1).connect().await.unwrap();
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    db.execute(
+        "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000) \
+         SELECT zeroblob(3000) FROM n",
+    )
+    .await
+    .unwrap();
+    let mut count = pin!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>());
+    let mut polls = 0;
+    let count = poll_fn(|cx| {
+        polls += 1;
+        count.as_mut().poll(cx)
+    });
+    assert_eq!(count.await.unwrap(), 8000);
+    assert!(polls > 3, "{polls} polls");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Whether this platform has coroutines.
@@ -44,6 +44,18 @@ pub(crate) enum Place {
 #[inline]
 pub(crate) fn place() -> Option<Place> {
     current().map(|context| context.place)
+}
+
+/// How long work may keep an executor's thread for itself.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// Pauses the work that calls this if it has kept an executor's thread for long enough. The first call after work was begun
+/// or gone on with looks at the clock for the first time: short work never does.
+#[inline]
+pub(crate) fn pause_if_spent() {
+    if is_slice_over() {
+        pause(Pause::Spent);
+    }
 }
 
 /// Pauses the work that calls this. Returns when it goes on, which may be on another thread, or at once if there is
@@ -182,7 +194,7 @@ impl<S: Send + 'static, T: Send + 'static> Running<S, T> {
     fn resume(mut self, place: Place, command: Command) -> Step<S, T> {
         let mut fiber = self.fiber.take().expect("it is taken only here, where `self` ends");
         let signal = {
-            let _entered = Entered::new(Context { yielder: fiber.0.yielder, place });
+            let _entered = Entered::new(Context { yielder: fiber.0.yielder, place, since: None });
             fiber.0.coroutine.resume(command)
         };
         match signal {
@@ -244,6 +256,8 @@ unsafe fn perform<S, T, F: FnOnce(&mut S) -> T>(work: Work, yielder: &Base) -> C
 struct Context {
     yielder: NonNull<Base>,
     place: Place,
+    /// When the slice began.
+    since: Option<Instant>,
 }
 
 thread_local! {
@@ -255,6 +269,22 @@ thread_local! {
 #[inline(never)]
 fn current() -> Option<Context> {
     CURRENT.get()
+}
+
+/// Never inlined, like [`current`].
+#[inline(never)]
+fn is_slice_over() -> bool {
+    let Some(context) = CURRENT.get().filter(|context| context.place == Place::Executor) else {
+        return false;
+    };
+    let now = Instant::now();
+    match context.since {
+        Some(since) => now.duration_since(since) >= SLICE,
+        None => {
+            CURRENT.set(Some(Context { since: Some(now), ..context }));
+            false
+        }
+    }
 }
 
 /// Sets the context for as long as a coroutine is resumed. It lives on the stack of the thread that resumes.

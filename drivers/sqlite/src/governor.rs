@@ -3,7 +3,7 @@
 //! On a coroutine the answers come after a pause, elsewhere after a short sleep.
 
 use crate::{
-    coroutine::{self, Pause, Place},
+    coroutine::{self, Pause},
     handle::Watch,
     monitor::Monitor,
 };
@@ -16,9 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long work may keep an executor's thread for itself.
-const SLICE: Duration = Duration::from_micros(100);
-
 /// Answers SQLite's questions. Its times are those of the work that runs, which is one at a time.
 #[derive(Debug)]
 pub(crate) struct Governor {
@@ -26,8 +23,6 @@ pub(crate) struct Governor {
     busy_timeout: Duration,
     /// What the times are counted from.
     epoch: Instant,
-    /// When the slice began, in nanoseconds; 0 before the first look at the clock.
-    slice_since: AtomicU64,
     /// When the wait for a lock began, in nanoseconds.
     waiting_since: AtomicU64,
 }
@@ -35,27 +30,12 @@ pub(crate) struct Governor {
 impl Governor {
     /// Waits so long for a lock.
     pub(crate) fn new(monitor: Arc<Monitor>, busy_timeout: Duration) -> Self {
-        let (slice_since, waiting_since) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { monitor, busy_timeout, epoch: Instant::now(), slice_since, waiting_since }
+        Self { monitor, busy_timeout, epoch: Instant::now(), waiting_since: AtomicU64::new(0) }
     }
 
-    /// The time of a slice begins, at the first question after this: short work never looks at the clock.
-    #[inline]
-    pub(crate) fn begin_slice(&self) {
-        self.slice_since.store(0, Ordering::Relaxed);
-    }
-
-    /// Nanoseconds since the epoch, never 0.
+    /// Nanoseconds since the epoch.
     fn now(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
-    }
-
-    fn is_slice_over(&self) -> bool {
-        let (since, now) = (self.slice_since.load(Ordering::Relaxed), self.now());
-        if since == 0 {
-            self.slice_since.store(now, Ordering::Relaxed);
-        }
-        since != 0 && Duration::from_nanos(now - since) >= SLICE
+        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -64,11 +44,8 @@ impl Watch for Governor {
         if self.monitor.is_cancelled() {
             return false;
         }
-        if coroutine::place() == Some(Place::Executor) && self.is_slice_over() {
-            coroutine::pause(Pause::Spent);
-            return !self.monitor.is_cancelled();
-        }
-        true
+        coroutine::pause_if_spent();
+        !self.monitor.is_cancelled()
     }
 
     fn keep_waiting(&self, attempt: u32) -> bool {
@@ -99,7 +76,7 @@ impl Watch for Governor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coroutine::{Fiber, Step};
+    use crate::coroutine::{Fiber, Place, Step};
 
     #[test]
     fn waiting_ends_at_the_timeout_and_when_cancelled() {

@@ -7,7 +7,6 @@
 
 use crate::{
     coroutine::{Fiber, Pause, Place, Running, Step},
-    governor::Governor,
     monitor::Monitor,
     session::Session,
 };
@@ -21,7 +20,6 @@ const SLICES: u32 = 10;
 pub(crate) struct Inline {
     host: Host,
     monitor: Arc<Monitor>,
-    governor: Arc<Governor>,
     fiber: Option<Fiber<Session>>,
     /// Brings the fiber back after an operation that was abandoned.
     returning: Option<Coming<Option<Fiber<Session>>>>,
@@ -35,12 +33,12 @@ impl Inline {
     /// # Errors
     ///
     /// When there is no address space for a stack.
-    pub(crate) fn new(host: Host, monitor: Arc<Monitor>, governor: Arc<Governor>, session: Session) -> Result<Self> {
+    pub(crate) fn new(host: Host, monitor: Arc<Monitor>, session: Session) -> Result<Self> {
         let fiber = Fiber::new(session).map_err(|error| {
             let message = format!("no stack for the connection can be reserved: {error}");
             Error::new(ErrorKind::OUT_OF_MEMORY, message)
         })?;
-        Ok(Self { host, monitor, governor, fiber: Some(fiber), returning: None })
+        Ok(Self { host, monitor, fiber: Some(fiber), returning: None })
     }
 
     /// The session, unless it was closed or is still on its way back.
@@ -87,7 +85,6 @@ impl Inline {
         work: impl FnOnce(&mut Session) -> Result<T> + Send + 'static,
     ) -> Step<Session, Result<T>> {
         self.monitor.begin(operation);
-        self.governor.begin_slice();
         fiber.start(Place::Executor, work)
     }
 
@@ -194,7 +191,6 @@ impl<T: Send + 'static> Task<'_, T> {
             unreachable!("it is here after each pause");
         };
         if place == Place::Executor {
-            self.inline.governor.begin_slice();
             return Ok(running.go_on(place));
         }
         self.state = State::Away(Box::pin(self.inline.host.run_blocking(move || running.go_on(place))));

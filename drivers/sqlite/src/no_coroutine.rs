@@ -27,6 +27,9 @@ pub(crate) fn place() -> Option<Place> {
 }
 
 /// There is nothing to pause.
+pub(crate) fn pause_if_spent() {}
+
+/// There is nothing to pause.
 pub(crate) fn pause(_: Pause) {}
 
 /// A fiber, of which there are none.

@@ -1,9 +1,12 @@
-//! The file system as SQLite sees it: the system's own, except that writing through to the disk is announced.
+//! The file system as SQLite sees it: the system's own, except that work stops where it reads, writes, and waits for the disk.
+//!
+//! A single step of SQLite's virtual machine may read or write thousands of pages: then reading and writing are the places
+//! where it can be paused.
 
 use crate::coroutine::{self, Pause, Place};
 use libsqlite3_sys as ffi;
 use std::{
-    ffi::c_int,
+    ffi::{c_int, c_void},
     ptr,
     sync::{
         Mutex, PoisonError,
@@ -14,7 +17,7 @@ use std::{
 /// The system's own file system.
 static SYSTEM: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
 
-/// The methods of a kind of file, one of them replaced.
+/// The methods of a kind of file, some of them replaced.
 #[repr(C)]
 struct Methods {
     /// First: SQLite takes a pointer to it for a pointer to these.
@@ -54,32 +57,72 @@ unsafe extern "C" fn open(
     // SAFETY: SQLite gave the file, and `open` has filled it in; without methods it is not open.
     unsafe {
         if let Some(methods) = (*file).pMethods.as_ref() {
-            (*file).pMethods = &raw const announcing(methods).methods;
+            (*file).pMethods = &raw const pausing(methods).methods;
         }
     }
     code
 }
 
-/// The same methods, with the announcement. There are few kinds of files, so what is made for one is kept for good.
-fn announcing(system: &'static ffi::sqlite3_io_methods) -> &'static Methods {
+/// The same methods, with places to pause. There are few kinds of files, so what is made for one is kept for good.
+fn pausing(system: &'static ffi::sqlite3_io_methods) -> &'static Methods {
     static KNOWN: Mutex<Vec<&Methods>> = Mutex::new(Vec::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(methods) = known.iter().find(|methods| ptr::eq(methods.system, system)) {
         return methods;
     }
-    let methods = Methods { methods: ffi::sqlite3_io_methods { xSync: Some(sync), ..*system }, system };
+    let methods = ffi::sqlite3_io_methods { xRead: Some(read), xWrite: Some(write), xSync: Some(sync), ..*system };
+    let methods = Methods { methods, system };
     let methods: &'static Methods = Box::leak(Box::new(methods));
     known.push(methods);
     methods
+}
+
+/// The system's methods for this file.
+///
+/// # Safety
+///
+/// The file must be one that `open` has opened.
+unsafe fn system(file: *mut ffi::sqlite3_file) -> &'static ffi::sqlite3_io_methods {
+    // SAFETY: `open` has given the file these methods, which are the first field of a `Methods`.
+    unsafe { &*(*file).pMethods.cast::<Methods>() }.system
+}
+
+unsafe extern "C" fn read(
+    file: *mut ffi::sqlite3_file,
+    buffer: *mut c_void,
+    amount: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    coroutine::pause_if_spent();
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    match unsafe { system(file) }.xRead {
+        // SAFETY: the arguments are SQLite's own.
+        Some(read) => unsafe { read(file, buffer, amount, offset) },
+        None => ffi::SQLITE_IOERR_READ,
+    }
+}
+
+unsafe extern "C" fn write(
+    file: *mut ffi::sqlite3_file,
+    buffer: *const c_void,
+    amount: c_int,
+    offset: ffi::sqlite3_int64,
+) -> c_int {
+    coroutine::pause_if_spent();
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    match unsafe { system(file) }.xWrite {
+        // SAFETY: the arguments are SQLite's own.
+        Some(write) => unsafe { write(file, buffer, amount, offset) },
+        None => ffi::SQLITE_IOERR_WRITE,
+    }
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     if coroutine::place() == Some(Place::Executor) {
         coroutine::pause(Pause::Syncing);
     }
-    // SAFETY: `open` has given the file these methods, which are the first field of a `Methods`.
-    let methods = unsafe { &*(*file).pMethods.cast::<Methods>() };
-    match methods.system.xSync {
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    match unsafe { system(file) }.xSync {
         // SAFETY: the arguments are SQLite's own.
         Some(sync) => unsafe { sync(file, flags) },
         None => ffi::SQLITE_IOERR_FSYNC,
