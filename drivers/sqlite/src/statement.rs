@@ -75,39 +75,34 @@ impl Statement {
     /// The value in this column, from 0, of the row that the last step found; `None` when memory is exhausted.
     #[inline]
     pub(crate) fn value(&self, column: c_int) -> Option<Stored<'_>> {
-        let raw = self.raw.as_ptr();
-        // SAFETY: the statement is not finalized; SQLite answers NULL for a column or row that does not exist.
-        Some(match unsafe { ffi::sqlite3_column_type(raw, column) } {
+        // The functions for columns would look the column up for its type, for its value, and for its length.
+        // SAFETY: the statement is not finalized; SQLite answers NULL for a column or row that does not exist. The value is
+        // used until the next step or reset, which take `&mut self`, and by one thread at a time, as all of a connection.
+        let value = unsafe { ffi::sqlite3_column_value(self.raw.as_ptr(), column) };
+        // SAFETY: as above.
+        Some(match unsafe { ffi::sqlite3_value_type(value) } {
             // SAFETY: as above.
-            ffi::SQLITE_INTEGER => Stored::Integer(unsafe { ffi::sqlite3_column_int64(raw, column) }),
+            ffi::SQLITE_INTEGER => Stored::Integer(unsafe { ffi::sqlite3_value_int64(value) }),
             // SAFETY: as above.
-            ffi::SQLITE_FLOAT => Stored::Real(unsafe { ffi::sqlite3_column_double(raw, column) }),
+            ffi::SQLITE_FLOAT => Stored::Real(unsafe { ffi::sqlite3_value_double(value) }),
             ffi::SQLITE_TEXT => {
                 // SAFETY: as above. This may convert the value to UTF-8, once.
-                let start = unsafe { ffi::sqlite3_column_text(raw, column) };
-                Stored::Text(self.block(column, start)?)
+                let start = NonNull::new(unsafe { ffi::sqlite3_value_text(value) }.cast_mut())?;
+                // SAFETY: as above, and the value stays in this form: nothing converts one that was read.
+                Stored::Text(unsafe { block(value, start) })
             }
             ffi::SQLITE_BLOB => {
                 // SAFETY: as above.
-                let start = unsafe { ffi::sqlite3_column_blob(raw, column) }.cast::<u8>();
-                // An empty blob has no address.
-                if start.is_null() { Stored::Blob(&[]) } else { Stored::Blob(self.block(column, start)?) }
+                match NonNull::new(unsafe { ffi::sqlite3_value_blob(value) }.cast_mut().cast::<u8>()) {
+                    // SAFETY: as for text.
+                    Some(start) => Stored::Blob(unsafe { block(value, start) }),
+                    // SAFETY: as above. An empty blob has no address.
+                    None if unsafe { ffi::sqlite3_value_bytes(value) } == 0 => Stored::Blob(&[]),
+                    None => return None,
+                }
             }
             _ => Stored::Null,
         })
-    }
-
-    /// The bytes of a text or blob whose start SQLite has just told.
-    #[inline]
-    fn block(&self, column: c_int, start: *const u8) -> Option<&[u8]> {
-        // SAFETY: the statement is not finalized; the value has its final form, so this converts nothing.
-        let len = unsafe { ffi::sqlite3_column_bytes(self.raw.as_ptr(), column) };
-        if start.is_null() {
-            return None;
-        }
-        // SAFETY: SQLite keeps the bytes until the next step or reset, which take `&mut self`; no call of this type
-        // converts a value that has been read.
-        Some(unsafe { slice::from_raw_parts(start, usize::try_from(len).unwrap_or(0)) })
     }
 
     /// The value in this column as text.
@@ -234,6 +229,19 @@ impl Drop for Statement {
         // after the connection was closed.
         unsafe { ffi::sqlite3_finalize(self.raw.as_ptr()) };
     }
+}
+
+/// The bytes of a text or blob whose start SQLite has just told.
+///
+/// # Safety
+///
+/// The value must be valid and stay as it is for `'a`.
+#[inline]
+unsafe fn block<'a>(value: *mut ffi::sqlite3_value, start: NonNull<u8>) -> &'a [u8] {
+    // SAFETY: the value is valid and has its final form, so this converts nothing.
+    let len = unsafe { ffi::sqlite3_value_bytes(value) };
+    // SAFETY: these are the value's bytes, which SQLite keeps for as long.
+    unsafe { slice::from_raw_parts(start.as_ptr(), usize::try_from(len).unwrap_or(0)) }
 }
 
 fn check(code: c_int) -> Result<(), c_int> {
