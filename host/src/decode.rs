@@ -1,7 +1,7 @@
 //! From values of a result to Rust values.
 
 use montrs_driver_abi::ValueRef;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 /// A Rust type that a column can be read into.
 ///
@@ -45,6 +45,7 @@ impl DecodeError {
     }
 
     /// The value is of another kind than the type can hold.
+    #[cold]
     pub fn unexpected(value: ValueRef<'_>) -> Self {
         Self(match value {
             ValueRef::Null => "it is NULL: use Option where a column can be NULL".into(),
@@ -54,6 +55,11 @@ impl DecodeError {
             }
             other => format!("its value is {}", noun(other)).into(),
         })
+    }
+
+    #[cold]
+    fn outside(value: i64, min: impl fmt::Display, max: impl fmt::Display) -> Self {
+        Self::new(format!("{value} is outside {min} to {max}"))
     }
 }
 
@@ -80,6 +86,7 @@ fn noun(value: ValueRef<'_>) -> &'static str {
 }
 
 impl Decode<'_> for bool {
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Bool(v) => Ok(v),
@@ -97,6 +104,7 @@ impl Decode<'_> for bool {
 macro_rules! integers {
     ($($type:ty)*) => {
         $(impl Decode<'_> for $type {
+            #[inline]
             fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
                 let wide = match value {
                     ValueRef::I64(v) => v,
@@ -104,10 +112,7 @@ macro_rules! integers {
                     ValueRef::I16(v) => v.into(),
                     other => return Err(DecodeError::unexpected(other)),
                 };
-                <$type>::try_from(wide).map_err(|_| {
-                    let (min, max) = (<$type>::MIN, <$type>::MAX);
-                    DecodeError::new(format!("{wide} is outside {min} to {max}"))
-                })
+                <$type>::try_from(wide).map_err(|_| DecodeError::outside(wide, <$type>::MIN, <$type>::MAX))
             }
         })*
     };
@@ -116,6 +121,7 @@ macro_rules! integers {
 integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
 
 impl Decode<'_> for f64 {
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::F64(v) => Ok(v),
@@ -130,6 +136,7 @@ impl Decode<'_> for f64 {
 }
 
 impl Decode<'_> for f32 {
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         let wide = match value {
             ValueRef::F32(v) => return Ok(v),
@@ -144,6 +151,7 @@ impl Decode<'_> for f32 {
 }
 
 impl<'r> Decode<'r> for &'r str {
+    #[inline]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Text(v) | ValueRef::Json(v) | ValueRef::Decimal(v) | ValueRef::OtherText(v) => Ok(v),
@@ -153,18 +161,21 @@ impl<'r> Decode<'r> for &'r str {
 }
 
 impl Decode<'_> for String {
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         <&str>::decode(value).map(str::to_owned)
     }
 }
 
 impl<'r> Decode<'r> for Cow<'r, str> {
+    #[inline]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         <&str>::decode(value).map(Cow::Borrowed)
     }
 }
 
 impl<'r> Decode<'r> for &'r [u8] {
+    #[inline]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Bytes(v) | ValueRef::OtherBytes(v) => Ok(v),
@@ -175,6 +186,7 @@ impl<'r> Decode<'r> for &'r [u8] {
 }
 
 impl Decode<'_> for Vec<u8> {
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Uuid(v) => Ok(v.into()),
@@ -184,6 +196,7 @@ impl Decode<'_> for Vec<u8> {
 }
 
 impl<'r, T: Decode<'r>> Decode<'r> for Option<T> {
+    #[inline]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Null => Ok(None),

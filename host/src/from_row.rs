@@ -180,7 +180,7 @@ impl<'r> RowReader<'r> {
     pub fn take<T: Decode<'r>>(&mut self) -> Result<T, DbError> {
         match self.positions.next().copied().or_else(|| self.own_positions.next()) {
             Some(position) => self.row.at(position as usize),
-            None => Err(DbError::decode("`FromRow::read` takes more columns than `FromRow::resolve` has named")),
+            None => Err(takes_too_many()),
         }
     }
 
@@ -189,6 +189,7 @@ impl<'r> RowReader<'r> {
     /// # Errors
     ///
     /// As for [`take`](Self::take).
+    #[inline]
     pub fn take_or_default<T: Decode<'r> + Default>(&mut self) -> Result<T, DbError> {
         self.take_or_else(T::default)
     }
@@ -198,6 +199,7 @@ impl<'r> RowReader<'r> {
     /// # Errors
     ///
     /// As for [`take`](Self::take).
+    #[inline]
     pub fn take_or_else<T: Decode<'r>>(&mut self, default: impl FnOnce() -> T) -> Result<T, DbError> {
         let next = self.positions.as_slice().first().or_else(|| self.own_positions.as_slice().first());
         if next == Some(&MISSING) {
@@ -206,6 +208,11 @@ impl<'r> RowReader<'r> {
         }
         self.take()
     }
+}
+
+#[cold]
+fn takes_too_many() -> DbError {
+    DbError::decode("`FromRow::read` takes more columns than `FromRow::resolve` has named")
 }
 
 /// Scalars read the only column.
@@ -218,6 +225,7 @@ macro_rules! scalars {
                 plan.leading_columns(columns, 1)
             }
 
+            #[inline]
             fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
                 row.take()
             }
@@ -250,6 +258,7 @@ impl<'r, T: Decode<'r>> FromRow<'r> for Option<T> {
         plan.leading_columns(columns, 1)
     }
 
+    #[inline]
     fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
         row.take()
     }
@@ -265,6 +274,7 @@ macro_rules! tuples {
                 plan.leading_columns(columns, [$(stringify!($type)),+].len())
             }
 
+            #[inline]
             fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
                 Ok(($(row.take::<$type>()?,)+))
             }

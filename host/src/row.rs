@@ -2,6 +2,7 @@
 
 use crate::{Columns, DbError, DbErrorKind, Decode, FromRow, Plan, RowReader};
 use montrs_driver_abi::RowBatch;
+use std::fmt;
 
 /// One row, borrowed from the batch that it came in.
 #[derive(Clone, Copy)]
@@ -31,6 +32,7 @@ impl<'r> Row<'r> {
     /// # Errors
     ///
     /// [`DbErrorKind::ColumnNotFound`], or [`DbErrorKind::Decode`] with column, types and row.
+    #[inline]
     pub fn get<T: Decode<'r>>(&self, column: impl ColumnIndex) -> Result<T, DbError> {
         self.at(column.position(self.columns)?)
     }
@@ -75,15 +77,14 @@ impl<'r> Row<'r> {
 
     #[inline]
     pub(crate) fn at<T: Decode<'r>>(&self, position: usize) -> Result<T, DbError> {
-        let value = match self.batch.value(self.index, position) {
-            Ok(value) => value,
-            Err(error) => return Err(self.unreadable::<T>(position, &error.to_string())),
-        };
-        T::decode(value).map_err(|error| self.unreadable::<T>(position, &error.to_string()))
+        self.batch.with_value(self.index, position, |value| match value {
+            Ok(value) => T::decode(value).map_err(|error| self.unreadable::<T>(position, &error)),
+            Err(error) => Err(self.unreadable::<T>(position, &error)),
+        })
     }
 
     #[cold]
-    fn unreadable<T>(&self, position: usize, reason: &str) -> DbError {
+    fn unreadable<T>(&self, position: usize, reason: &dyn fmt::Display) -> DbError {
         let column = self.columns.get(position);
         let name = column.map_or("?", |column| column.name());
         let sql_type = match column.map_or("", |column| column.type_name()) {
@@ -124,13 +125,16 @@ pub trait ColumnIndex {
 }
 
 impl ColumnIndex for usize {
+    #[inline]
     fn position(&self, columns: &Columns) -> Result<usize, DbError> {
-        if *self < columns.len() {
-            return Ok(*self);
-        }
-        let message = format!("the result has {} columns, and number {self} (from 0) is asked for", columns.len());
-        Err(DbError::new(DbErrorKind::ColumnNotFound, message))
+        if *self < columns.len() { Ok(*self) } else { Err(outside(*self, columns)) }
     }
+}
+
+#[cold]
+fn outside(position: usize, columns: &Columns) -> DbError {
+    let message = format!("the result has {} columns, and number {position} (from 0) is asked for", columns.len());
+    DbError::new(DbErrorKind::ColumnNotFound, message)
 }
 
 impl ColumnIndex for &str {

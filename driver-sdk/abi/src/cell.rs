@@ -5,7 +5,7 @@ use abi_stable::{
     StableAbi,
     std_types::{RString, RVec},
 };
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// What a cell holds, and how. An open set: a reader treats an unknown kind as an error of that one value.
 #[repr(transparent)]
@@ -124,6 +124,7 @@ pub enum ValueRef<'a> {
 
 impl ValueRef<'_> {
     /// The kind of the value.
+    #[inline]
     pub fn kind(&self) -> Kind {
         match self {
             Self::Null => Kind::NULL,
@@ -166,14 +167,16 @@ impl Cell {
         Self { kind, reserved: [0; 3], extra: 0, value }
     }
 
+    #[inline]
     fn in_heap(kind: Kind, offset: usize, len: usize) -> Result<Self, DriverError> {
-        let extra = u32::try_from(len).map_err(|_| {
-            DriverError::new(ErrorKind::TOO_LARGE, format!("a value of {len} bytes; 4294967295 is the most"))
-        })?;
-        Ok(Self { kind, reserved: [0; 3], extra, value: offset as u64 })
+        match u32::try_from(len) {
+            Ok(extra) => Ok(Self { kind, reserved: [0; 3], extra, value: offset as u64 }),
+            Err(_) => Err(too_large(len)),
+        }
     }
 
     /// What the cell holds.
+    #[inline]
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -196,29 +199,15 @@ impl Cell {
         }
     }
 
-    /// Offset and length in the heap of text, for the kinds that have a place there.
-    pub(crate) fn text_place(&self) -> Option<(usize, usize)> {
-        self.kind.is_in_text_heap().then_some((usize::try_from(self.value).ok()?, self.extra as usize))
+    /// The cell's bytes in the heap of text, when it is of a kind that has some there.
+    pub(crate) fn in_text_heap<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if self.kind.is_in_text_heap() { text.get(self.place()?) } else { None }
     }
 
     /// Reads the cell, checking its place in the heaps.
-    #[inline]
     pub(crate) fn read<'a>(&self, text: &'a str, bytes: &'a [u8]) -> Result<ValueRef<'a>, BatchError> {
-        let range = || {
-            let start = usize::try_from(self.value).ok()?;
-            Some(start..start.checked_add(self.extra as usize)?)
-        };
-        if self.kind.is_in_text_heap() {
-            let value = range().and_then(|range| text.get(range)).ok_or(BatchError::OutsideHeap)?;
-            return Ok(match self.kind {
-                Kind::TEXT => ValueRef::Text(value),
-                Kind::DECIMAL => ValueRef::Decimal(value),
-                Kind::JSON => ValueRef::Json(value),
-                _ => ValueRef::OtherText(value),
-            });
-        }
-        let block = || range().and_then(|range| bytes.get(range)).ok_or(BatchError::OutsideHeap);
         let timestamp = || Timestamp { seconds: self.value as i64, nanoseconds: self.extra };
+        let block = || self.place().and_then(|place| bytes.get(place)).ok_or(BatchError::OutsideHeap);
         Ok(match self.kind {
             Kind::NULL => ValueRef::Null,
             Kind::BOOL => ValueRef::Bool(self.value != 0),
@@ -227,6 +216,10 @@ impl Cell {
             Kind::I64 => ValueRef::I64(self.value as i64),
             Kind::F32 => ValueRef::F32(f32::from_bits(self.value as u32)),
             Kind::F64 => ValueRef::F64(f64::from_bits(self.value)),
+            Kind::DECIMAL => ValueRef::Decimal(self.text(text)?),
+            Kind::TEXT => ValueRef::Text(self.text(text)?),
+            Kind::JSON => ValueRef::Json(self.text(text)?),
+            Kind::OTHER_TEXT => ValueRef::OtherText(self.text(text)?),
             Kind::DATE => ValueRef::Date(self.value as i64),
             Kind::TIME => ValueRef::Time(self.value),
             Kind::TIMESTAMP => ValueRef::Timestamp(timestamp()),
@@ -247,6 +240,30 @@ impl Cell {
             other => return Err(BatchError::UnknownKind(other)),
         })
     }
+
+    /// The number of a cell that holds one inline.
+    #[inline]
+    pub(crate) fn bits(&self) -> u64 {
+        self.value
+    }
+
+    /// The cell's text, which lies in the heap.
+    #[inline]
+    pub(crate) fn text<'a>(&self, heap: &'a str) -> Result<&'a str, BatchError> {
+        self.place().and_then(|place| heap.get(place)).ok_or(BatchError::OutsideHeap)
+    }
+
+    /// The cell's place in its heap.
+    #[inline]
+    fn place(&self) -> Option<Range<usize>> {
+        let start = usize::try_from(self.value).ok()?;
+        Some(start..start.checked_add(self.extra as usize)?)
+    }
+}
+
+#[cold]
+fn too_large(len: usize) -> DriverError {
+    DriverError::new(ErrorKind::TOO_LARGE, format!("a value of {len} bytes; 4294967295 is the most"))
 }
 
 /// A heap that text is appended to.
@@ -276,6 +293,7 @@ impl TextHeap for RString {
 /// # Errors
 ///
 /// [`ErrorKind::TOO_LARGE`] for a value of 4 GiB or more.
+#[inline(always)] // Where the kind is known, nothing is left of the match.
 pub fn write_value(value: ValueRef<'_>, text: &mut impl TextHeap, bytes: &mut RVec<u8>) -> Result<Cell, DriverError> {
     let kind = value.kind();
     let mut block = |block: &[u8]| {
@@ -315,6 +333,7 @@ pub fn write_value(value: ValueRef<'_>, text: &mut impl TextHeap, bytes: &mut RV
 /// Appends bytes that are meant to be text, without looking at them; see [`Batch::push_unchecked_text`].
 ///
 /// [`Batch::push_unchecked_text`]: crate::Batch::push_unchecked_text
+#[inline]
 pub(crate) fn write_unchecked_text(kind: Kind, value: &[u8], text: &mut RVec<u8>) -> Result<Cell, DriverError> {
     let offset = text.len();
     text.extend_from_copy_slice(value);

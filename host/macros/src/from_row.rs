@@ -44,6 +44,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
                 ::core::result::Result::Ok(())
             }
 
+            #[inline]
             fn read(
                 __row: &mut ::montrs_orm::RowReader<#row>,
             ) -> ::core::result::Result<Self, ::montrs_orm::DbError> {
@@ -234,6 +235,7 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
         <Address as ::montrs_orm::FromRow<'__r>>::resolve(__columns, __plan)?;
         ::core::result::Result::Ok(())
     }
+    #[inline]
     fn read(
         __row: &mut ::montrs_orm::RowReader<'__r>,
     ) -> ::core::result::Result<Self, ::montrs_orm::DbError> {
