@@ -1,6 +1,6 @@
 //! SQL without a driver of ours: by `psql`, which comes with PostgreSQL.
 
-use crate::supervisor::without_settings;
+use crate::{supervisor::without_settings, url};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
@@ -12,7 +12,12 @@ use std::process::Command;
 pub fn sql(url: &str, sql: &str) -> Result<String> {
     let mut command = Command::new("psql");
     without_settings(&mut command);
-    command.args(["-X", "-A", "-t", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
+    command.args(["-X", "-A", "-t", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-c", sql, "-d"]);
+    // Everybody can see a program's arguments.
+    match url::without_password(url) {
+        Some((url, password)) => command.arg(url).env("PGPASSWORD", password),
+        None => command.arg(url),
+    };
     let output = command.output().context("cannot run psql: cargo xtask setup")?;
     if !output.status.success() {
         bail!("psql: {}", String::from_utf8_lossy(&output.stderr).trim());

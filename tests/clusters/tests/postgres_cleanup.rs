@@ -28,21 +28,22 @@ fn processes_in(directory: &Path) -> Vec<String> {
     found
 }
 
-/// Waits until there is a value.
-fn wait_for<T>(value: impl Fn() -> Option<T>) -> T {
+/// Waits until there is a value. What is there instead is said after a minute.
+fn wait_for<T>(value: impl Fn() -> Option<T>, instead: impl Fn() -> String) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(value) = value() {
             return value;
         }
-        assert!(Instant::now() < deadline, "it has not come in a minute");
+        assert!(Instant::now() < deadline, "after a minute: {}", instead());
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Waits until nothing of the directory is left.
 fn wait_until_gone(directory: &Path) {
-    wait_for(|| (processes_in(directory).is_empty() && !directory.exists()).then_some(()));
+    let gone = || processes_in(directory).is_empty() && !directory.exists();
+    wait_for(|| gone().then_some(()), || format!("{} has {:#?}", directory.display(), processes_in(directory)));
 }
 
 /// A process that has started a server.
@@ -80,8 +81,9 @@ fn server_of_a_process_that_is_killed_while_it_makes_it_is_removed() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_montrs-test-clusters"));
     command.env("TMPDIR", place.path()).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut process = command.spawn().expect("it can be run");
-    let directory = wait_for(|| fs::read_dir(place.path()).ok()?.next()?.ok().map(|entry| entry.path()));
-    wait_for(|| directory.join("data/PG_VERSION").exists().then_some(()));
+    let first = || Some(fs::read_dir(place.path()).ok()?.next()?.ok()?.path());
+    let directory = wait_for(first, || "there is no directory".to_owned());
+    wait_for(|| directory.join("data/PG_VERSION").exists().then_some(()), || "there is no data".to_owned());
     process.kill().expect("it can be killed");
     process.wait().expect("it has ended");
     wait_until_gone(&directory);

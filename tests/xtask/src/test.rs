@@ -10,6 +10,7 @@ use std::{env, process::Command};
 
 pub(crate) fn test() -> Result<()> {
     setup()?;
+    let other = other_server()?;
     let (root, target) = directories()?;
     let cargo = || {
         let mut command = cargo();
@@ -28,10 +29,14 @@ pub(crate) fn test() -> Result<()> {
         Ok(newer) => servers.push(on_throwaway_servers(&newer, cargo().args(postgres))?),
         Err(error) => servers.push(format!("not on a newer PostgreSQL: {error:#}")),
     }
-    match env::var("DATABASE_URL_POSTGRES") {
-        Ok(url) => servers.push(on_server(&url, cargo().args(postgres))?),
-        Err(_) => servers.push("not on another server: DATABASE_URL_POSTGRES is not set".to_owned()),
-    }
+    servers.push(match other {
+        Some((what, url)) => {
+            println!("\n== {what}");
+            run(cargo().args(postgres).env("MONTRS_TEST_POSTGRES", url))?;
+            what
+        }
+        None => "not on a server of yours: DATABASE_URL_POSTGRES is not set".to_owned(),
+    });
     println!("\nThe tests of PostgreSQL have run\n- {}", servers.join("\n- "));
     Ok(())
 }
@@ -39,7 +44,11 @@ pub(crate) fn test() -> Result<()> {
 /// Runs tests, which make their databases on one server of this installation and their own servers from it.
 fn on_throwaway_servers(installation: &Installation, tests: &mut Command) -> Result<String> {
     let server = Cluster::start_from(installation, &[])?;
-    let bouncer = Bouncer::version().map_or("none".to_owned(), |(major, minor)| format!("{major}.{minor}"));
+    let bouncer = match Bouncer::version() {
+        Some((major, minor)) if Bouncer::has_prepared_statements() => format!("{major}.{minor}"),
+        Some((major, minor)) => format!("{major}.{minor}, which keeps no prepared statements"),
+        None => "(none)".to_owned(),
+    };
     let what = format!(
         "on PostgreSQL {} of {}: plain, with TLS, with a streaming standby, and behind PgBouncer {bouncer}",
         server.version(),
@@ -51,11 +60,9 @@ fn on_throwaway_servers(installation: &Installation, tests: &mut Command) -> Res
     Ok(what)
 }
 
-/// Runs tests, which make their databases on this server.
-fn on_server(url: &str, tests: &mut Command) -> Result<String> {
-    let version = sql(url, "SHOW server_version").context("the server of DATABASE_URL_POSTGRES does not answer")?;
-    let what = format!("on PostgreSQL {version} of DATABASE_URL_POSTGRES");
-    println!("\n== {what}");
-    run(tests.env("MONTRS_TEST_POSTGRES", url))?;
-    Ok(what)
+/// What `DATABASE_URL_POSTGRES` names, and its URL.
+fn other_server() -> Result<Option<(String, String)>> {
+    let Some(url) = env::var("DATABASE_URL_POSTGRES").ok().filter(|url| !url.is_empty()) else { return Ok(None) };
+    let version = sql(&url, "SHOW server_version").context("the server of DATABASE_URL_POSTGRES does not answer")?;
+    Ok(Some((format!("on PostgreSQL {version} of DATABASE_URL_POSTGRES"), url)))
 }
