@@ -69,18 +69,30 @@ impl Bouncer {
     }
 
     fn try_start(cluster: &Cluster, prepared_statements: u32) -> Result<Self> {
-        let program = program().context("PgBouncer is not installed: cargo xtask setup")?;
+        let mut bouncer = Self::make(cluster)?;
+        bouncer.run(cluster, prepared_statements)?;
+        Ok(bouncer)
+    }
+
+    fn make(cluster: &Cluster) -> Result<Self> {
         let password = cluster.password().to_owned();
-        let mut bouncer = Self { supervisor: Supervisor::start()?, port: free_port()?, password };
+        let bouncer = Self { supervisor: Supervisor::start()?, port: free_port()?, password };
         bouncer.supervisor.write("users", &format!("\"{SUPERUSER}\" \"{}\"\n", bouncer.password))?;
+        Ok(bouncer)
+    }
+
+    /// Starts it. It takes another port when somebody else was quicker.
+    fn run(&mut self, cluster: &Cluster, prepared_statements: u32) -> Result<()> {
+        let program = program().context("PgBouncer is not installed: cargo xtask setup")?;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            bouncer.configure(cluster, prepared_statements)?;
-            bouncer.supervisor.serve(&[program.as_os_str(), "bouncer.ini".as_ref()])?;
-            match bouncer.wait_until_ready(deadline)? {
-                None => return Ok(bouncer),
-                Some(_) if Instant::now() < deadline && bouncer.log().contains("in use") => bouncer.port = free_port()?,
-                Some(status) => bail!("pgbouncer ended with status {status}:\n{}", bouncer.log()),
+            self.configure(cluster, prepared_statements)?;
+            self.supervisor.clear_log()?;
+            self.supervisor.serve(&[program.as_os_str(), "bouncer.ini".as_ref()])?;
+            match self.wait_until_ready(deadline)? {
+                None => return Ok(()),
+                Some(_) if Instant::now() < deadline && self.log().contains("in use") => self.port = free_port()?,
+                Some(status) => bail!("pgbouncer ended with status {status}:\n{}", self.log()),
             }
         }
     }
@@ -128,4 +140,19 @@ fn program() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     directories.map(|directory| directory.join("pgbouncer")).find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bouncer_takes_another_port_when_somebody_else_was_quicker() {
+        let cluster = Cluster::plain();
+        let mut bouncer = Bouncer::make(&cluster).unwrap();
+        let taken = std::net::TcpListener::bind(("127.0.0.1", bouncer.port)).unwrap();
+        bouncer.run(&cluster, 0).unwrap();
+        assert_ne!(bouncer.port, taken.local_addr().unwrap().port());
+        assert_eq!(crate::sql(&bouncer.url(), "SELECT 1").unwrap(), "1");
+    }
 }

@@ -323,3 +323,23 @@ fn reachable(installation: &Installation, account: &Account, directory: &Path) -
     account.give_all(&copy)?;
     Ok(copy.join("bin"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_takes_another_port_when_somebody_else_was_quicker_but_only_at_first() {
+        let mut cluster = Cluster::make(&Installation::chosen().unwrap(), &[]).unwrap();
+        let taken = TcpListener::bind(("127.0.0.1", cluster.port)).unwrap();
+        cluster.try_run().unwrap();
+        let port = cluster.port;
+        assert_ne!(port, taken.local_addr().unwrap().port());
+        assert_eq!(crate::sql(&cluster.url(), "SELECT 1").unwrap(), "1");
+
+        cluster.stop(Shutdown::Fast);
+        let _taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let error = cluster.try_run().unwrap_err().to_string();
+        assert!(error.contains("could not bind") && error.contains(&port.to_string()), "{error}");
+    }
+}
