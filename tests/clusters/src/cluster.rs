@@ -125,7 +125,8 @@ impl Cluster {
     pub(crate) fn configure(&self, settings: &[(&str, &str)], hba: &str) -> Result<()> {
         let directory = self.directory().to_string_lossy();
         let text = settings::lines(&[settings, &[("unix_socket_directories", &directory)]].concat());
-        self.supervisor.write("data/postgresql.conf", &text)?;
+        // Read after the file that initdb has fitted to this system.
+        self.supervisor.write("data/postgresql.auto.conf", &text)?;
         self.supervisor.write("data/pg_hba.conf", hba)?;
         Ok(())
     }

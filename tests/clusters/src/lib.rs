@@ -1,7 +1,8 @@
 //! Throwaway PostgreSQL servers for tests.
 //!
 //! They are made from the PostgreSQL that this system has, listen on a free port of the loopback interface and on a Unix socket,
-//! and run as this user, or as `nobody` where this user is root. Each lies in a directory of its own and takes about a second.
+//! and run as this user, or as `nobody` where this user is root. Each lies in a directory of its own and takes half a
+//! second to a second.
 //!
 //! Most tests need a database, not a server:
 //!
