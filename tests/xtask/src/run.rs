@@ -30,7 +30,8 @@ pub(crate) fn directories() -> Result<(PathBuf, PathBuf)> {
     Ok((metadata.workspace_root.into_std_path_buf(), metadata.target_directory.into_std_path_buf()))
 }
 
-fn shown(command: &Command) -> String {
+/// The command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words
         .map(|word| {
