@@ -137,53 +137,43 @@ unsafe extern "C" fn look_at(
     schema: *const c_char,
     _inside: *const c_char,
 ) -> c_int {
-    let finds = |find: fn(&mut Findings)| {
-        // SAFETY: `look_at_statements` gave this context, and it outlives the callback.
-        let cell = unsafe { &*context.cast::<Cell<Findings>>() };
-        let mut findings = cell.get();
-        find(&mut findings);
-        cell.set(findings);
-    };
-    match action {
-        ffi::SQLITE_ATTACH
-        | ffi::SQLITE_DETACH
-        | ffi::SQLITE_CREATE_TEMP_INDEX
+    // Most of what is told is of no interest: each column that is read.
+    let makes_something_temporary = match action {
+        ffi::SQLITE_CREATE_TEMP_INDEX
         | ffi::SQLITE_CREATE_TEMP_TABLE
         | ffi::SQLITE_CREATE_TEMP_TRIGGER
-        | ffi::SQLITE_CREATE_TEMP_VIEW => finds(|found| found.changes_session = true),
+        | ffi::SQLITE_CREATE_TEMP_VIEW => true,
         // `CREATE TABLE temp.name`, without the word TEMP.
         ffi::SQLITE_CREATE_INDEX
         | ffi::SQLITE_CREATE_TABLE
         | ffi::SQLITE_CREATE_TRIGGER
         | ffi::SQLITE_CREATE_VIEW
-        | ffi::SQLITE_CREATE_VTABLE => {
-            // SAFETY: SQLite gives null or a C string.
-            if unsafe { borrowed(schema) } == Some("temp") {
-                finds(|found| found.changes_session = true);
+        // SAFETY: SQLite gives null or a C string.
+        | ffi::SQLITE_CREATE_VTABLE => (unsafe { borrowed(schema) }) == Some("temp"),
+        ffi::SQLITE_PRAGMA | ffi::SQLITE_ATTACH | ffi::SQLITE_DETACH => false,
+        _ => return ffi::SQLITE_OK,
+    };
+    // SAFETY: `look_at_statements` gave this context, and it outlives the callback.
+    let findings = unsafe { &*context.cast::<Cell<Findings>>() };
+    let mut found = findings.get();
+    if action == ffi::SQLITE_PRAGMA {
+        // SAFETY: SQLite gives null or a C string.
+        let (name, value) = unsafe { (borrowed(first).unwrap_or_default(), borrowed(second)) };
+        found.is_pragma = true;
+        found.is_busy_timeout |= name.eq_ignore_ascii_case("busy_timeout");
+        if let Some(value) = value {
+            found.refusal = pragma::refusal(name);
+            found.changes_session |= pragma::leaves_trace(name);
+            if found.is_busy_timeout {
+                found.busy_timeout = Some(Duration::from_millis(value.parse::<u32>().unwrap_or(0).into()));
             }
         }
-        ffi::SQLITE_PRAGMA => {
-            // SAFETY: as above.
-            let (name, value) = unsafe { (borrowed(first).unwrap_or_default(), borrowed(second)) };
-            // SAFETY: as in `finds`.
-            let cell = unsafe { &*context.cast::<Cell<Findings>>() };
-            let mut findings = Findings { is_pragma: true, ..cell.get() };
-            findings.is_busy_timeout |= name.eq_ignore_ascii_case("busy_timeout");
-            if let Some(value) = value {
-                findings.refusal = pragma::refusal(name);
-                findings.changes_session |= pragma::leaves_trace(name);
-                if findings.is_busy_timeout {
-                    findings.busy_timeout = Some(Duration::from_millis(value.parse::<u32>().unwrap_or(0).into()));
-                }
-            }
-            cell.set(findings);
-            if findings.refusal.is_some() {
-                return ffi::SQLITE_DENY;
-            }
-        }
-        _ => {}
+    } else {
+        let attaches = matches!(action, ffi::SQLITE_ATTACH | ffi::SQLITE_DETACH);
+        found.changes_session |= attaches || makes_something_temporary;
     }
-    ffi::SQLITE_OK
+    findings.set(found);
+    if found.refusal.is_some() { ffi::SQLITE_DENY } else { ffi::SQLITE_OK }
 }
 
 /// A C string that is UTF-8.
