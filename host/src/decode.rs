@@ -110,6 +110,11 @@ macro_rules! integers {
                     ValueRef::I64(v) => v,
                     ValueRef::I32(v) => v.into(),
                     ValueRef::I16(v) => v.into(),
+                    // Integers in columns that are declared as something else, in databases without such types.
+                    ValueRef::Bool(v) => v.into(),
+                    ValueRef::Decimal(v) => {
+                        v.parse::<i64>().map_err(|_| DecodeError::new(format!("{v} is not an integer of 64 bits")))?
+                    }
                     other => return Err(DecodeError::unexpected(other)),
                 };
                 <$type>::try_from(wide).map_err(|_| DecodeError::outside(wide, <$type>::MIN, <$type>::MAX))
@@ -130,9 +135,19 @@ impl Decode<'_> for f64 {
             ValueRef::I32(v) => Ok(v.into()),
             ValueRef::I64(v) if v.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => Ok(v as f64),
             ValueRef::I64(v) => Err(DecodeError::new(format!("{v} has no exact form as f64"))),
+            ValueRef::Decimal(v) => exact(v)
+                .ok_or_else(|| DecodeError::new(format!("{v} has more digits than f64: read it as Decimal or String"))),
             other => Err(DecodeError::unexpected(other)),
         }
     }
+}
+
+/// The number of which a decimal is the shortest text, zeros at its end aside.
+fn exact(decimal: &str) -> Option<f64> {
+    let number: f64 = decimal.parse().ok()?;
+    let text = if decimal.contains('.') { decimal.trim_end_matches('0').trim_end_matches('.') } else { decimal };
+    let is_exact = !number.is_finite() || number.to_string() == text || format!("{number:e}") == decimal;
+    is_exact.then_some(number)
 }
 
 impl Decode<'_> for f32 {
@@ -163,8 +178,23 @@ impl<'r> Decode<'r> for &'r str {
 impl Decode<'_> for String {
     #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
-        <&str>::decode(value).map(str::to_owned)
+        match value {
+            ValueRef::Uuid(v) => Ok(hyphenated(v)),
+            other => <&str>::decode(other).map(str::to_owned),
+        }
     }
+}
+
+/// A UUID's text: 36 characters in lower case.
+fn hyphenated(uuid: [u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (index, byte) in uuid.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
+    }
+    text
 }
 
 impl<'r> Decode<'r> for Cow<'r, str> {
@@ -216,6 +246,19 @@ mod tests {
         assert_eq!(error.to_string(), "128 is outside -128 to 127");
         assert!(u64::decode(ValueRef::I16(-1)).is_err());
         assert!(i64::decode(ValueRef::Text("1")).is_err());
+    }
+
+    #[test]
+    fn what_a_declared_type_made_of_a_number_or_text_can_be_read_as_that() {
+        assert_eq!(i64::decode(ValueRef::Bool(true)), Ok(1));
+        assert_eq!(i64::decode(ValueRef::Decimal("-7")), Ok(-7));
+        assert!(i64::decode(ValueRef::Decimal("7.5")).is_err());
+        for (text, number) in [("0.1", 0.1), ("-12.30", -12.3), ("1e300", 1e300), ("7", 7.0), ("1000", 1000.0)] {
+            assert_eq!(f64::decode(ValueRef::Decimal(text)), Ok(number), "{text}");
+        }
+        assert!(f64::decode(ValueRef::Decimal("0.12345678901234567890")).is_err());
+        let uuid = [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0, 1, 2, 3, 4, 5, 6, 0xff];
+        assert_eq!(String::decode(ValueRef::Uuid(uuid)).unwrap(), "12345678-9abc-def0-0001-0203040506ff");
     }
 
     #[test]

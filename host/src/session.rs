@@ -272,6 +272,10 @@ impl Session {
     pub(crate) async fn reset(&mut self) -> Result<(), DbError> {
         self.rows = None;
         self.connection.reset().await?;
+        // The first one may only have ended what was abandoned.
+        if self.connection.status() != ConnectionStatus::READY {
+            self.connection.reset().await?;
+        }
         (self.depth, self.abandoned, self.lost) = (0, None, None);
         Ok(())
     }

@@ -17,6 +17,8 @@ impl ConnectionStatus {
     pub const IN_TRANSACTION: Self = Self(2);
     /// A transaction is open and has failed: only a rollback helps.
     pub const FAILED_TRANSACTION: Self = Self(4);
+    /// SQL has changed what outlasts a transaction, such as a setting: before the session gets another user it is reset.
+    pub const CHANGED: Self = Self(8);
 
     /// Whether all of these bits are set.
     pub fn contains(self, bits: Self) -> bool {
@@ -64,6 +66,9 @@ pub struct ConnectionVtable {
     /// Makes the connection as good as new: stops what was abandoned and waits for its end, closes an open result, rolls
     /// back an open transaction, restores the session's state. After an error, or when it takes too long for the host,
     /// the connection is dropped.
+    ///
+    /// After an operation that was abandoned the session may stay with its user. What the user has set may then be left
+    /// as it is, if `status` still says [`ConnectionStatus::CHANGED`]: another reset restores it.
     pub reset: unsafe extern "C" fn(connection: *mut ()) -> Reply<()>,
 
     /// Asks the database for a sign of life.

@@ -123,7 +123,9 @@ impl Connection for SqliteConnection {
     }
 
     fn reset(&mut self) -> Reply<'_, ()> {
-        self.run(Session::reset)
+        // After an operation that was abandoned the session may stay with its user.
+        let was_abandoned = self.monitor.is_cancelled();
+        self.run(move |session| if was_abandoned { session.put_right() } else { session.reset() })
     }
 
     fn ping(&mut self) -> Reply<'_, ()> {

@@ -3,7 +3,7 @@
 //! The extended result code gives the kind. Names stand only in SQLite's messages, so those are parsed; a message that
 //! is not understood costs the names and nothing else. SQLite has no SQLSTATE.
 
-use crate::handle::Failure;
+use crate::{handle::Failure, vfs};
 use libsqlite3_sys as ffi;
 use montrs_driver_sdk::{Error, ErrorKind};
 use std::{ffi::c_int, time::Duration};
@@ -41,6 +41,9 @@ pub(crate) struct Circumstances {
 /// Makes an error of a failure.
 pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     let Failure { code, message, offset, .. } = failure;
+    if *code == vfs::OPEN_ELSEWHERE {
+        return open_elsewhere(circumstances);
+    }
     let named = names(message);
     let kind = kind(*code, named.kind);
     let mut error = Error::new(kind, message.as_str());
@@ -60,6 +63,19 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     if matches!(kind, ErrorKind::CORRUPT | ErrorKind::READ_ONLY | ErrorKind::IO | ErrorKind::CONNECTION) {
         record.message = format!("{}: {message}", circumstances.database).into();
     }
+    error
+}
+
+fn open_elsewhere(circumstances: &Circumstances) -> Error {
+    let message = format!(
+        "{}: this process has the database file open already, and not with this copy of SQLite; two copies can corrupt it",
+        circumstances.database
+    );
+    let mut error = Error::new(ErrorKind::CONNECTION, message).with_hint(
+        "close what has the file open: a library of the application that brings a SQLite of its own, another version of \
+         this driver, or a plain file handle",
+    );
+    error.record_mut().native_code = vfs::OPEN_ELSEWHERE.into();
     error
 }
 

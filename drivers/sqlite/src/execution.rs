@@ -28,7 +28,7 @@ impl Executor {
             host.clone().run_blocking(move || {
                 monitor.begin(1);
                 let governor = Arc::new(Governor::new(monitor.clone(), options.busy_timeout));
-                let session = Session::open(&options, monitor.clone(), governor)?;
+                let session = Session::open(options.clone(), monitor.clone(), governor)?;
                 let limit = session.parameter_limit();
                 let executor = match options.execution {
                     Execution::Coroutine => Self::Inline(Inline::new(host, monitor, session)?),

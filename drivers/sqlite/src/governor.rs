@@ -20,7 +20,8 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Governor {
     monitor: Arc<Monitor>,
-    busy_timeout: Duration,
+    /// In milliseconds.
+    busy_timeout: AtomicU64,
     /// What the times are counted from.
     epoch: Instant,
     /// When the wait for a lock began, in nanoseconds.
@@ -30,6 +31,7 @@ pub(crate) struct Governor {
 impl Governor {
     /// Waits so long for a lock.
     pub(crate) fn new(monitor: Arc<Monitor>, busy_timeout: Duration) -> Self {
+        let busy_timeout = AtomicU64::new(milliseconds(busy_timeout));
         Self { monitor, busy_timeout, epoch: Instant::now(), waiting_since: AtomicU64::new(0) }
     }
 
@@ -59,7 +61,8 @@ impl Watch for Governor {
             self.waiting_since.store(now, Ordering::Relaxed);
         }
         let waited = Duration::from_nanos(now - self.waiting_since.load(Ordering::Relaxed));
-        let left = self.busy_timeout.saturating_sub(waited);
+        let busy_timeout = Duration::from_millis(self.busy_timeout.load(Ordering::Relaxed));
+        let left = busy_timeout.saturating_sub(waited);
         if left.is_zero() {
             return false;
         }
@@ -71,6 +74,14 @@ impl Watch for Governor {
         }
         !self.monitor.is_cancelled()
     }
+
+    fn set_busy_timeout(&self, timeout: Duration) {
+        self.busy_timeout.store(milliseconds(timeout), Ordering::Relaxed);
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
-//! A connection handle: the only file that holds a `sqlite3*`.
+//! A connection handle: the only module that holds a `sqlite3*`.
 
-use crate::{statement::Statement, vfs};
+mod callbacks;
+
+pub(crate) use callbacks::{Findings, Watch};
+
+use crate::statement::Statement;
 use libsqlite3_sys as ffi;
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_void},
-    panic::{AssertUnwindSafe, catch_unwind},
+    cell::Cell,
+    ffi::{CStr, CString, c_char, c_int},
     ptr::{self, NonNull},
     sync::{Arc, Once},
 };
@@ -23,24 +27,9 @@ pub(crate) struct Handle {
     db: NonNull<ffi::sqlite3>,
     /// What the handlers point to, boxed for a fixed address.
     watch: Option<Box<Arc<dyn Watch>>>,
+    /// What the authorizer points to.
+    findings: Option<Box<Cell<Findings>>>,
 }
-
-/// What SQLite asks while it works.
-///
-/// This is where the way of executing comes in: on a blocking thread the answers come after a short sleep, on a
-/// coroutine after a suspension.
-pub(crate) trait Watch: Send + Sync + 'static {
-    /// Whether the statement that runs shall go on. Asked every [`STEPS_BETWEEN_QUESTIONS`] steps.
-    fn keep_running(&self) -> bool;
-
-    /// Whether to try again for a lock that another connection holds, after having waited for a while. `attempt` counts
-    /// from 0 for each lock.
-    fn keep_waiting(&self, attempt: u32) -> bool;
-}
-
-/// How many steps of SQLite's virtual machine lie between two questions whether to go on: some 4 µs, and where each step
-/// waits for memory still less than a millisecond. They cost 2 % of a long query.
-const STEPS_BETWEEN_QUESTIONS: c_int = 200;
 
 /// What SQLite said of a call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,52 +57,24 @@ pub(crate) enum Switch {
     TrustedSchema,
     /// Enforces foreign keys.
     ForeignKeys,
+    /// Lets extensions be loaded, from C only.
+    Extensions,
 }
 
 impl Handle {
-    /// Opens a database with these `SQLITE_OPEN_` flags, without a mutex and without a shared cache.
-    pub(crate) fn open(name: &CStr, flags: c_int) -> Result<Self, Failure> {
-        configure_library();
+    /// Opens a database with these `SQLITE_OPEN_` flags in a file system of [`vfs`], without a mutex and without a shared
+    /// cache.
+    pub(crate) fn open(name: &CStr, flags: c_int, vfs: &CStr) -> Result<Self, Failure> {
         let flags = flags | ffi::SQLITE_OPEN_NOMUTEX | ffi::SQLITE_OPEN_PRIVATECACHE | ffi::SQLITE_OPEN_EXRESCODE;
         let mut db = ptr::null_mut();
-        // SAFETY: `name` is a C string, `db` is valid for a write, and no VFS is named.
-        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &mut db, flags, ptr::null()) };
+        // SAFETY: the names are C strings, and `db` is valid for a write.
+        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &mut db, flags, vfs.as_ptr()) };
         let Some(db) = NonNull::new(db) else {
             return Err(Failure::without_handle(code));
         };
         // Also a failed opening leaves a handle that knows why and wants to be closed.
-        let handle = Self { db, watch: None };
+        let handle = Self { db, watch: None, findings: None };
         if code == ffi::SQLITE_OK { Ok(handle) } else { Err(handle.failure(code)) }
-    }
-
-    /// Asks `watch` from now on.
-    pub(crate) fn set_watch(&mut self, watch: Arc<dyn Watch>) {
-        self.remove_watch();
-        self.watch = Some(Box::new(watch));
-        self.renew_watch();
-    }
-
-    /// Asks the same again, after SQL such as `PRAGMA busy_timeout` has put something else in its place.
-    pub(crate) fn renew_watch(&self) {
-        let Some(watch) = &self.watch else {
-            return;
-        };
-        let context = ptr::from_ref::<Arc<dyn Watch>>(watch).cast_mut().cast::<c_void>();
-        // SAFETY: `context` is an `Arc<dyn Watch>` at a fixed address; `remove_watch` comes before it is freed.
-        unsafe {
-            ffi::sqlite3_progress_handler(self.db.as_ptr(), STEPS_BETWEEN_QUESTIONS, Some(ask_to_run), context);
-        }
-        // SAFETY: as above.
-        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), Some(ask_to_wait), context) };
-    }
-
-    /// Asks nobody, also not for statements that live longer than the handle.
-    fn remove_watch(&mut self) {
-        // SAFETY: the handle is open.
-        unsafe { ffi::sqlite3_progress_handler(self.db.as_ptr(), 0, None, ptr::null_mut()) };
-        // SAFETY: as above.
-        unsafe { ffi::sqlite3_busy_handler(self.db.as_ptr(), None, ptr::null_mut()) };
-        self.watch = None;
     }
 
     /// Turns a switch on or off.
@@ -124,11 +85,29 @@ impl Handle {
             Switch::DoubleQuotedStringsInDefinitions => ffi::SQLITE_DBCONFIG_DQS_DDL,
             Switch::TrustedSchema => ffi::SQLITE_DBCONFIG_TRUSTED_SCHEMA,
             Switch::ForeignKeys => ffi::SQLITE_DBCONFIG_ENABLE_FKEY,
+            Switch::Extensions => ffi::SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION,
         };
         // SAFETY: these switches take an int and a pointer to an int, which may be null.
         let code =
             unsafe { ffi::sqlite3_db_config(self.db.as_ptr(), switch, c_int::from(on), ptr::null_mut::<c_int>()) };
         self.check(code)
+    }
+
+    /// Loads an extension; the entry point is found by the file's name where none is given. No more can be loaded after
+    /// it, from SQL at no time.
+    pub(crate) fn load_extension(&self, path: &CStr, entry: Option<&CStr>) -> Result<(), String> {
+        self.set_switch(Switch::Extensions, true).map_err(|failure| failure.message)?;
+        let entry = entry.map_or(ptr::null(), CStr::as_ptr);
+        let mut message = ptr::null_mut();
+        // SAFETY: the handle is open, path and entry point are C strings or null, `message` is valid for a write. That
+        // the code of the library keeps the rules is the promise of who named it in the URL.
+        let code = unsafe { ffi::sqlite3_load_extension(self.db.as_ptr(), path.as_ptr(), entry, &mut message) };
+        // SAFETY: SQLite gave null or a C string.
+        let text = unsafe { text(message) };
+        // SAFETY: it is SQLite's to free, also null.
+        unsafe { ffi::sqlite3_free(message.cast()) };
+        self.set_switch(Switch::Extensions, false).map_err(|failure| failure.message)?;
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(text.unwrap_or_else(|| result_text(code))) }
     }
 
     /// Refuses extensions, from SQL and from C.
@@ -156,6 +135,7 @@ impl Handle {
     ///
     /// The text must not contain NUL: SQLite reads up to it.
     pub(crate) fn prepare(&self, sql: &str) -> Result<(Option<Statement>, usize), Failure> {
+        self.clear_findings();
         let Ok(len) = c_int::try_from(sql.len()) else {
             return Err(Failure::of(ffi::SQLITE_TOOBIG, "the statement is too long"));
         };
@@ -272,7 +252,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.remove_watch();
+        self.remove_callbacks();
         // SAFETY: this is the only close. Statements that are left keep what they need until they are finalized.
         unsafe { sqlite3_close_v2(self.db.as_ptr()) };
     }
@@ -291,7 +271,7 @@ impl Failure {
 
 /// Settings of this copy of SQLite. A driver has a copy of its own; where another user of the copy was first, for example
 /// in a test, SQLite refuses and the settings stay as they are.
-fn configure_library() {
+pub(crate) fn configure_library() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // No `file:` names, so that SQL cannot ask for a shared cache with ATTACH.
@@ -300,22 +280,7 @@ fn configure_library() {
         // No memory statistics, which nobody reads: they take a lock of the whole process at each allocation.
         // SAFETY: as above.
         unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int) };
-        vfs::register();
     });
-}
-
-unsafe extern "C" fn ask_to_run(context: *mut c_void) -> c_int {
-    // SAFETY: `renew_watch` gave this context, and it outlives the handler.
-    let watch = unsafe { &*context.cast::<Arc<dyn Watch>>() };
-    let goes_on = catch_unwind(AssertUnwindSafe(|| watch.keep_running())).unwrap_or(false);
-    c_int::from(!goes_on)
-}
-
-unsafe extern "C" fn ask_to_wait(context: *mut c_void, attempt: c_int) -> c_int {
-    // SAFETY: `renew_watch` gave this context, and it outlives the handler.
-    let watch = unsafe { &*context.cast::<Arc<dyn Watch>>() };
-    let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
-    c_int::from(catch_unwind(AssertUnwindSafe(|| watch.keep_waiting(attempt))).unwrap_or(false))
 }
 
 /// SQLite's general text for a result code.

@@ -23,14 +23,20 @@
 //! | `journal_mode` | `delete`, `truncate`, `persist`, `memory`, `wal` | `wal` for a new file, else what the file has |
 //! | `synchronous` | `off`, `normal`, `full`, `extra` | `normal` with WAL, `full` without |
 //! | `cache_size` | pages, or KiB where negative | SQLite's: -2000 |
-//! | `execution` | `coroutine`, `blocking` | `coroutine` on 64-bit x86 and ARM, else `blocking` |
+//! | `mmap_size` | bytes of the file that are read through a memory map | 0 |
+//! | `temp_store` | `default`, `file`, `memory` | `default`: files |
+//! | `vfs` | the name of one of SQLite's file systems | the system's |
+//! | `extension`, `extension.<entry>` | the absolute path of a library to load; several are allowed | none |
+//! | `pragma.<name>` | any other setting of a connection, or of a new file | SQLite's |
+//! | `execution` | `coroutine`, `blocking` | `coroutine` on 64-bit x86 and ARM without extensions, else `blocking` |
 //!
 //! A switch is `true`/`false`, `on`/`off`, `yes`/`no` or `1`/`0`.
 //!
 //! # Unsafe code
 //!
 //! Is in `handle`, `statement` and `vfs`, which call SQLite or are called by it; in one line of `session`, which says that
-//! a session may change its thread; and in `coroutine`, which changes stacks. [`export_driver!`] expands to some more.
+//! a session may change its thread; in one of `extension`, which asks who the user is; and in `coroutine`, which changes
+//! stacks. [`export_driver!`] expands to some more.
 
 mod bind;
 mod columns;
@@ -45,18 +51,23 @@ mod datetime;
 mod declared_type;
 mod error;
 mod execution;
+mod extension;
 mod governor;
 mod handle;
 mod inline;
 mod monitor;
 mod nullability;
+#[cfg_attr(not(unix), path = "no_one_copy.rs")]
+mod one_copy;
 mod open;
 mod options;
 mod placeholder;
+mod pragma;
 mod prepared;
 mod registry;
 mod row;
 mod session;
+mod session_state;
 mod sql;
 mod statement;
 mod transaction;

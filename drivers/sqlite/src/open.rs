@@ -2,9 +2,10 @@
 
 use crate::{
     error::{self, Circumstances, primary},
-    handle::{Failure, Handle, Switch, Watch},
-    options::{Mode, Options, Place, configuration},
-    url,
+    extension,
+    handle::{self, Failure, Handle, Switch, Watch},
+    options::{self, Mode, Options, Place, configuration},
+    pragma, url, vfs,
 };
 use libsqlite3_sys as ffi;
 use montrs_driver_sdk::{Error, ErrorKind, Result};
@@ -30,31 +31,43 @@ pub(crate) fn open(options: &Options, watch: Arc<dyn Watch>, circumstances: &Cir
     };
     let is_new = path.is_some_and(|path| !options.is_read_only() && is_new(path));
     let (name, flags) = name_and_flags(options)?;
-    let mut handle = Handle::open(&name, flags).map_err(|failure| match path {
+    handle::configure_library();
+    let file_system = vfs::wrapping(options.vfs.as_deref()).ok_or_else(|| no_file_system(options))?;
+    let mut handle = Handle::open(&name, flags, file_system).map_err(|failure| match path {
         Some(path) => cannot_open(path, options, &failure, circumstances),
         None => error::error(&failure, circumstances),
     })?;
     handle.set_watch(watch);
     handle.set_limit(ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LIKE_PATTERN_LENGTH);
-    set_up(&handle, options, is_new).map_err(|failure| {
+    // No threads of SQLite's own: they would call the file system beside this one.
+    handle.set_limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
+    let explain = |failure: Failure| {
         let error = error::error(&failure, circumstances);
         match path {
             Some(path) if is_about_files_beside(failure.code) => cannot_use(path, error),
             _ => error,
         }
-    })?;
+    };
+    harden(&handle, options).map_err(explain)?;
+    extension::load(&handle, &options.extensions)?;
+    handle.execute(SIGN_OF_LIFE).map_err(explain)?;
+    pragma::set(&handle, options, circumstances)?;
+    set_up(&handle, options, is_new).map_err(explain)?;
     check(&handle, options, circumstances)?;
+    handle.look_at_statements();
     Ok(handle)
 }
 
-fn set_up(handle: &Handle, options: &Options, is_new: bool) -> Result<(), Failure> {
+fn harden(handle: &Handle, options: &Options) -> Result<(), Failure> {
     handle.forbid_extensions()?;
     handle.set_switch(Switch::Defensive, true)?;
     handle.set_switch(Switch::TrustedSchema, false)?;
     handle.set_switch(Switch::DoubleQuotedStringsInQueries, false)?;
     handle.set_switch(Switch::DoubleQuotedStringsInDefinitions, false)?;
-    handle.set_switch(Switch::ForeignKeys, options.foreign_keys)?;
-    handle.execute(SIGN_OF_LIFE)?;
+    handle.set_switch(Switch::ForeignKeys, options.foreign_keys)
+}
+
+fn set_up(handle: &Handle, options: &Options, is_new: bool) -> Result<(), Failure> {
     if let Some(mode) = options.journal_mode {
         handle.execute(&format!("PRAGMA journal_mode = {mode}"))?;
     } else if is_new {
@@ -72,6 +85,12 @@ fn set_up(handle: &Handle, options: &Options, is_new: bool) -> Result<(), Failur
     if let Some(size) = options.cache_size {
         handle.execute(&format!("PRAGMA cache_size = {size}"))?;
     }
+    if let Some(size) = options.mmap_size {
+        handle.execute(&format!("PRAGMA mmap_size = {size}"))?;
+    }
+    if let Some(place) = options.temp_store {
+        handle.execute(&format!("PRAGMA temp_store = {place}"))?;
+    }
     Ok(())
 }
 
@@ -81,6 +100,14 @@ fn check(handle: &Handle, options: &Options, circumstances: &Circumstances) -> R
         let is_set = is_journal(handle, mode).map_err(|failure| error::error(&failure, circumstances))?;
         if !is_set {
             let message = format!("{}: the journal mode cannot be {mode} here", circumstances.database);
+            return Err(configuration(message));
+        }
+    }
+    if let Some(size) = options.mmap_size {
+        let now = handle.first_text("PRAGMA mmap_size").map_err(|failure| error::error(&failure, circumstances))?;
+        let now = now.unwrap_or_else(|| "0".into());
+        if now != size.to_string() {
+            let message = format!("{}: `mmap_size` can be at most {now} bytes here", circumstances.database);
             return Err(configuration(message));
         }
     }
@@ -124,6 +151,15 @@ fn name_and_flags(options: &Options) -> Result<(CString, c_int)> {
     Ok((name, flags))
 }
 
+fn no_file_system(options: &Options) -> Error {
+    let (name, names) = (options.vfs.as_deref().unwrap_or_default(), vfs::names());
+    let mut message = format!("SQLite has no file system (`vfs`) `{name}`");
+    if let Some(nearest) = options::nearest(name, names.iter().map(String::as_str)) {
+        message.push_str(&format!("; did you mean `{nearest}`?"));
+    }
+    configuration(message).with_hint(format!("there are {}", names.join(", ")))
+}
+
 /// Only SQLite's own `file:` names can say that a file never changes.
 fn immutable_name(path: &str) -> String {
     let mut name = String::from("file://");
@@ -144,6 +180,9 @@ fn immutable_name(path: &str) -> String {
 /// Says why a file was not opened: SQLite itself only says that it was not.
 fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances: &Circumstances) -> Error {
     let name = path.display();
+    if failure.code == vfs::OPEN_ELSEWHERE {
+        return error::error(failure, circumstances);
+    }
     let mut error = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             Error::new(ErrorKind::CONNECTION, format!("{name} is a directory, not a database file"))

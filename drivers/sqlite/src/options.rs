@@ -2,6 +2,8 @@
 
 use crate::{
     coroutine,
+    extension::Extension,
+    pragma,
     url::{self, Parts},
 };
 use montrs_driver_sdk::{Error, ErrorKind, Result};
@@ -28,6 +30,16 @@ pub(crate) struct Options {
     pub(crate) execution: Execution,
     /// The page cache, in pages, or in KiB where it is negative. Defaults to SQLite's -2000.
     pub(crate) cache_size: Option<i32>,
+    /// How much of the file is read through a memory map, in bytes. Defaults to nothing.
+    pub(crate) mmap_size: Option<u64>,
+    /// Where temporary tables and indices are kept. Defaults to files.
+    pub(crate) temp_store: Option<&'static str>,
+    /// SQLite's file system. Defaults to the system's.
+    pub(crate) vfs: Option<String>,
+    /// What is loaded into each connection. Defaults to nothing.
+    pub(crate) extensions: Vec<Extension>,
+    /// Other pragmas. Defaults to SQLite's.
+    pub(crate) pragmas: Vec<(&'static str, String)>,
 }
 
 /// Where a database is.
@@ -61,12 +73,27 @@ pub(crate) enum Mode {
 
 const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const PARAMETERS: &[&str] =
-    &["mode", "immutable", "busy_timeout", "foreign_keys", "journal_mode", "synchronous", "cache_size", "execution"];
+const PARAMETERS: &[&str] = &[
+    "mode",
+    "immutable",
+    "busy_timeout",
+    "foreign_keys",
+    "journal_mode",
+    "synchronous",
+    "cache_size",
+    "mmap_size",
+    "temp_store",
+    "vfs",
+    "extension",
+    "execution",
+];
+const PRAGMA: &str = "pragma.";
+const EXTENSION: &str = "extension";
 const MODES: &[&str] = &["ro", "rw", "rwc", "memory"];
 /// Without `off`, which SQLite refuses in a connection that defends its file.
 const JOURNAL_MODES: &[&str] = &["delete", "truncate", "persist", "memory", "wal"];
 const EXECUTIONS: &[&str] = &["coroutine", "blocking"];
+const TEMP_STORES: &[&str] = &["default", "file", "memory"];
 const SYNCHRONOUS: &[&str] = &["off", "normal", "full", "extra"];
 const SWITCHES: &[(&str, bool)] = &[
     ("true", true),
@@ -101,11 +128,18 @@ impl Options {
             journal_mode: None,
             synchronous: None,
             cache_size: None,
+            mmap_size: None,
+            temp_store: None,
+            vfs: None,
+            extensions: Vec::new(),
+            pragmas: Vec::new(),
             execution: Execution::DEFAULT,
         };
+        let mut execution = None;
         let mut is_memory = path == url::MEMORY;
         for (index, (name, value)) in parameters.iter().enumerate() {
-            if parameters[..index].iter().any(|(earlier, _)| earlier == name) {
+            let is_extension = name.split('.').next() == Some(EXTENSION);
+            if !is_extension && parameters[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(configuration(format!("the parameter `{name}` is given twice in the URL")));
             }
             match name.as_str() {
@@ -129,14 +163,29 @@ impl Options {
                 }
                 "execution" => {
                     let is_coroutine = one_of(name, value, EXECUTIONS)? == "coroutine";
-                    options.execution = if is_coroutine { Execution::Coroutine } else { Execution::Blocking };
+                    execution = Some(if is_coroutine { Execution::Coroutine } else { Execution::Blocking });
                 }
-                _ => return Err(unknown(name)),
+                "mmap_size" => options.mmap_size = Some(number(name, value, "a number of bytes, 0 or more")?),
+                "temp_store" => options.temp_store = Some(one_of(name, value, TEMP_STORES)?),
+                "vfs" => options.vfs = Some(value.clone()),
+                EXTENSION => options.extensions.push(Extension::of_url(value, None)?),
+                _ if is_extension => {
+                    let entry = name.strip_prefix("extension.");
+                    options.extensions.push(Extension::of_url(value, entry)?);
+                }
+                _ => match name.strip_prefix(PRAGMA) {
+                    Some(pragma) => options.pragmas.push(pragma::of_url(pragma, value)?),
+                    None => return Err(unknown(name)),
+                },
             }
         }
         if !is_memory {
             options.place = Place::File(url::absolute(&path)?);
         }
+        // What an extension does between two of SQLite's questions is not known: it may hold a lock, or the address of a
+        // thread-local, while a coroutine changes its thread.
+        let has_extensions = !options.extensions.is_empty();
+        options.execution = execution.unwrap_or(if has_extensions { Execution::Blocking } else { Execution::DEFAULT });
         options.check()?;
         Ok(options)
     }
@@ -150,6 +199,9 @@ impl Options {
         if is_memory && (self.mode == Some(Mode::ReadOnly) || self.immutable) {
             return Err(configuration("an in-memory database that can only be read would always be empty")
                 .with_hint("drop `mode=ro` or `immutable`, or name a file"));
+        }
+        if is_memory && self.mmap_size.is_some_and(|size| size > 0) {
+            return Err(configuration("an in-memory database has no file for `mmap_size`"));
         }
         if is_memory && self.journal_mode.is_some_and(|mode| mode != "memory") {
             return Err(configuration("an in-memory database has no journal but `journal_mode=memory`"));
@@ -183,7 +235,7 @@ fn unknown(name: &str) -> Error {
     if let Some(nearest) = nearest(name, PARAMETERS.iter().copied()) {
         message.push_str(&format!("; did you mean `{nearest}`?"));
     }
-    configuration(message).with_hint(format!("the parameters are {}", PARAMETERS.join(", ")))
+    configuration(message).with_hint(format!("the parameters are {}, and pragma.<name>", PARAMETERS.join(", ")))
 }
 
 /// The name that was probably meant.

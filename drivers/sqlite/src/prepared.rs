@@ -1,7 +1,13 @@
 //! A prepared statement with what is known of it, and its run: bind, step, batch.
 
 use crate::{
-    bind::bind, columns::Columns, error::Fault, handle::Handle, placeholder::Placeholders, row::push_row, sql,
+    bind::bind,
+    columns::Columns,
+    error::Fault,
+    handle::{Findings, Handle},
+    placeholder::Placeholders,
+    row::push_row,
+    sql,
     statement::Statement,
 };
 use montrs_driver_sdk::{Batch, Error, Params, QueryOptions, Result, ValueRef};
@@ -13,6 +19,8 @@ pub(crate) struct Prepared {
     pub(crate) columns: Columns,
     /// Whether it changes no database file by itself.
     pub(crate) is_read_only: bool,
+    /// What SQLite found in it.
+    pub(crate) findings: Findings,
     is_insert: bool,
     run: Option<Run>,
     /// Whether values are bound that are worth being freed.
@@ -46,6 +54,7 @@ impl Prepared {
             placeholders: Placeholders::find(&statement, sql)?,
             columns: Columns::of(&statement),
             is_read_only,
+            findings: Findings::default(),
             is_insert: !is_read_only && sql::is_insert(sql),
             run: None,
             holds_large_values: false,

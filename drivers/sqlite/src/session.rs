@@ -5,10 +5,11 @@
 
 use crate::{
     error::{self, Circumstances, Fault},
-    handle::{Failure, Handle, Switch, Watch},
+    handle::{Failure, Handle, Watch},
     monitor::Monitor,
     nullability, open,
     options::{Options, Place},
+    pragma::Settings,
     prepared::{Prepared, Progress},
     registry::{Registry, Token},
     sql,
@@ -25,15 +26,19 @@ use std::sync::Arc;
 /// An open database with its statements and the state of its transaction.
 pub(crate) struct Session {
     // Statements are finalized before the handle is closed: fields are dropped in this order.
-    registry: Registry,
+    pub(crate) registry: Registry,
     /// BEGIN, COMMIT and their like, prepared when they are first used.
     controls: Vec<(&'static str, Statement)>,
     pub(crate) handle: Handle,
     pub(crate) transaction: Transaction,
     monitor: Arc<Monitor>,
-    circumstances: Circumstances,
-    is_memory: bool,
-    foreign_keys: bool,
+    pub(crate) circumstances: Circumstances,
+    pub(crate) watch: Arc<dyn Watch>,
+    pub(crate) options: Arc<Options>,
+    /// What a reset restores.
+    pub(crate) settings: Settings,
+    /// Whether SQL has changed what outlasts its transaction: see [`Findings`](crate::handle::Findings).
+    pub(crate) is_changed: bool,
     parameter_limit: usize,
     /// Whether a statement may have a run that has not ended.
     has_open_run: bool,
@@ -47,7 +52,7 @@ unsafe impl Send for Session {}
 #[allow(dead_code, reason = "it is there to be compiled")]
 fn other_fields_are_send() {
     fn is_send<T: Send>() {}
-    is_send::<(Transaction, Arc<Monitor>, Circumstances, Token, Arc<dyn Watch>)>();
+    is_send::<(Transaction, Arc<Monitor>, Circumstances, Token, Arc<dyn Watch>, Arc<Options>, Settings)>();
     is_send::<(RArc<ColumnSet>, crate::placeholder::Placeholders)>();
 }
 
@@ -64,17 +69,19 @@ pub(crate) struct Answer {
 
 impl Session {
     /// Opens the database.
-    pub(crate) fn open(options: &Options, monitor: Arc<Monitor>, watch: Arc<dyn Watch>) -> Result<Self> {
+    pub(crate) fn open(options: Arc<Options>, monitor: Arc<Monitor>, watch: Arc<dyn Watch>) -> Result<Self> {
         let circumstances = Circumstances { database: options.database(), busy_timeout: options.busy_timeout };
-        let handle = open::open(options, watch, &circumstances)?;
+        let handle = open::open(&options, watch.clone(), &circumstances)?;
         Ok(Self {
+            settings: Settings::read(&handle).map_err(|failure| error::error(&failure, &circumstances))?,
             registry: Registry::default(),
             controls: Vec::new(),
             transaction: Transaction::None,
             monitor,
             circumstances,
-            is_memory: options.place == Place::Memory,
-            foreign_keys: options.foreign_keys,
+            watch,
+            options,
+            is_changed: false,
             parameter_limit: handle.limit(ffi::SQLITE_LIMIT_VARIABLE_NUMBER),
             has_open_run: false,
             handle,
@@ -100,7 +107,7 @@ impl Session {
             let message = format!("the SQL text has {} bytes; SQLite takes {limit}", sql.len());
             return Err(Error::new(ErrorKind::TOO_LARGE, message).with_hint("bind large values as parameters"));
         }
-        let (statement, end) = self.handle.prepare(sql).map_err(|failure| self.error(&failure))?;
+        let (statement, end, findings) = self.compile(sql)?;
         let Some(statement) = statement else {
             return Err(Error::new(ErrorKind::EMPTY_STATEMENT, "the SQL text contains no statement"));
         };
@@ -111,7 +118,9 @@ impl Session {
                 .with_position(at)
                 .with_hint("run them one after the other, in a transaction if they belong together"));
         }
-        Ok(self.registry.add(Prepared::new(statement, sql)?))
+        let mut prepared = Prepared::new(statement, sql)?;
+        prepared.findings = findings;
+        Ok(self.registry.add(prepared))
     }
 
     /// Tells parameters and columns of a statement.
@@ -119,11 +128,10 @@ impl Session {
         self.enter()?;
         let sql = self.registry.get(token)?.statement.sql();
         // Prepared once more, because the schema may have changed since.
-        let fresh = match self.handle.prepare(&sql) {
-            Ok((Some(statement), _)) => Prepared::new(statement, &sql)?,
-            Ok((None, _)) => return Err(Error::protocol("the statement has lost its text")),
-            Err(failure) => return Err(self.error(&failure)),
+        let Some(statement) = self.compile(&sql)?.0 else {
+            return Err(Error::protocol("the statement has lost its text"));
         };
+        let fresh = Prepared::new(statement, &sql)?;
         let mut columns = fresh.columns.set.columns.clone();
         let nullability = nullability::of(&self.handle, &fresh.statement, &sql);
         let nullability = nullability.map_err(|failure| self.error(&failure))?;
@@ -159,6 +167,13 @@ impl Session {
 
     /// Runs a statement whose values are bound up to its first batch.
     pub(crate) fn start(&mut self, token: &Token, options: QueryOptions, mut batch: Batch) -> Result<Answer> {
+        let findings = self.registry.get(token)?.findings;
+        if findings.is_pragma
+            && let Err(error) = self.compile_again(token)
+        {
+            return self.leave(token, Err(Fault::Error(error)));
+        }
+        self.is_changed |= findings.changes_session;
         let prepared = self.registry.get(token)?;
         let progress = prepared.start(&self.handle, options, &mut batch);
         let columns = prepared.columns.set.clone();
@@ -189,20 +204,6 @@ impl Session {
         self.leave(token, result)
     }
 
-    /// Makes the session as good as new.
-    pub(crate) fn reset(&mut self) -> Result<()> {
-        self.enter()?;
-        self.end_runs();
-        let result = if self.handle.is_autocommit() { Ok(()) } else { self.control("ROLLBACK") };
-        self.transaction = Transaction::None;
-        // What SQL may have changed.
-        self.handle.renew_watch();
-        let switched = self.handle.set_switch(Switch::ForeignKeys, self.foreign_keys);
-        self.publish();
-        result?;
-        switched.map_err(|failure| self.error(&failure))
-    }
-
     /// Reads from the database.
     pub(crate) fn ping(&mut self) -> Result<()> {
         self.enter()?;
@@ -229,8 +230,6 @@ impl Session {
     /// What comes before every operation.
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.registry.tidy();
-        // No threads of SQLite's own: they would call the file system beside this one. `PRAGMA threads` raises the limit.
-        self.handle.set_limit(ffi::SQLITE_LIMIT_WORKER_THREADS, 0);
         if self.monitor.is_broken() {
             let message = "the connection is broken by an earlier error";
             return Err(Error::new(ErrorKind::CONNECTION_LOST, message));
@@ -255,7 +254,7 @@ impl Session {
     }
 
     /// Ends what runs: nobody will ask for the rest.
-    fn end_runs(&mut self) {
+    pub(crate) fn end_runs(&mut self) {
         if !std::mem::take(&mut self.has_open_run) {
             return;
         }
@@ -266,7 +265,7 @@ impl Session {
 
     /// Tells the connection's state to who does not wait.
     pub(crate) fn publish(&self) {
-        let mut status = ConnectionStatus::READY;
+        let mut status = if self.is_changed { ConnectionStatus::CHANGED } else { ConnectionStatus::READY };
         if !self.handle.is_autocommit() {
             status = status.with(ConnectionStatus::IN_TRANSACTION);
         }
@@ -284,7 +283,7 @@ impl Session {
         let error = error::error(failure, &self.circumstances);
         let is_lost = error.kind() == ErrorKind::IO || failure.code == ffi::SQLITE_READONLY_DBMOVED;
         // Opening a file again may help; a database in memory would be gone with its connection.
-        if is_lost && !self.is_memory {
+        if is_lost && self.options.place != Place::Memory {
             self.monitor.set_broken();
         }
         error

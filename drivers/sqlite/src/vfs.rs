@@ -1,21 +1,34 @@
-//! The file system as SQLite sees it: the system's own, except that work stops where it reads, writes, and waits for the disk.
+//! The file systems as SQLite sees them: the system's own, except that work stops where it reads, writes, and waits for the
+//! disk, and that no database is opened that another copy of SQLite has open in this process.
 //!
 //! A single step of SQLite's virtual machine may read or write thousands of pages: then reading and writing are the places
 //! where it can be paused.
 
-use crate::coroutine::{self, Pause, Place};
+use crate::{
+    coroutine::{self, Pause, Place},
+    one_copy::{self, Opening},
+};
 use libsqlite3_sys as ffi;
 use std::{
-    ffi::{c_int, c_void},
+    ffi::{CStr, CString, c_int, c_void},
+    path::Path,
     ptr,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicPtr, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 
-/// The system's own file system.
-static SYSTEM: AtomicPtr<ffi::sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
+/// What `xOpen` fails with where another copy of SQLite has the file open: an extended code of our own.
+pub(crate) const OPEN_ELSEWHERE: c_int = ffi::SQLITE_CANTOPEN | (200 << 8);
+
+/// What the names of ours begin with.
+const PREFIX: &str = "montrs-";
+
+/// A file system, one method replaced. SQLite links file systems to each other, so there are no references to them.
+#[repr(C)]
+struct Wrapper {
+    /// First: SQLite gives a pointer to it, which is one to these.
+    vfs: ffi::sqlite3_vfs,
+    system: *const ffi::sqlite3_vfs,
+}
 
 /// The methods of a kind of file, some of them replaced.
 #[repr(C)]
@@ -25,19 +38,55 @@ struct Methods {
     system: &'static ffi::sqlite3_io_methods,
 }
 
-/// Makes it the default one. To be called once.
-pub(crate) fn register() {
-    // SAFETY: null asks for the default one, which is static.
-    let system = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
-    if system.is_null() {
-        return;
+/// The name of the file system to open with, for the system's own of this name or for its default one; `None` where there
+/// is none of this name.
+pub(crate) fn wrapping(name: Option<&str>) -> Option<&'static CStr> {
+    let name = name.map(CString::new).transpose().ok()?;
+    if name.as_deref().is_some_and(is_ours) {
+        return None;
     }
-    SYSTEM.store(system, Ordering::Release);
-    // SAFETY: it is not null, and is a plain C struct.
+    // SAFETY: it is null, which asks for the default one, or a C string.
+    let system = unsafe { ffi::sqlite3_vfs_find(name.as_deref().map_or(ptr::null(), CStr::as_ptr)) };
+    if system.is_null() {
+        return None;
+    }
+    // SAFETY: it is registered, and file systems are registered for good.
+    let theirs = unsafe { CStr::from_ptr((*system).zName) };
+    static KNOWN: Mutex<Vec<&CStr>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = [PREFIX.as_bytes(), theirs.to_bytes()].concat();
+    if let Some(known) = known.iter().find(|known| known.to_bytes() == name) {
+        return Some(known);
+    }
+    let name: &'static CStr = Box::leak(CString::new(name).ok()?.into_boxed_c_str());
+    // SAFETY: as above; it is a plain C struct.
     let copy = unsafe { ptr::read(system) };
-    let ours = ffi::sqlite3_vfs { zName: c"montrs".as_ptr(), pNext: ptr::null_mut(), xOpen: Some(open), ..copy };
+    let vfs = ffi::sqlite3_vfs { zName: name.as_ptr(), pNext: ptr::null_mut(), xOpen: Some(open), ..copy };
+    let wrapper = Box::into_raw(Box::new(Wrapper { vfs, system }));
     // SAFETY: it lives for ever. Its methods are the system's, whose data it has a copy of, and `open`.
-    unsafe { ffi::sqlite3_vfs_register(Box::leak(Box::new(ours)), 1) };
+    unsafe { ffi::sqlite3_vfs_register(wrapper.cast(), 0) };
+    known.push(name);
+    Some(name)
+}
+
+/// The names of the system's file systems.
+pub(crate) fn names() -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: null asks for the default one, which is the first of the list.
+    let mut next = unsafe { ffi::sqlite3_vfs_find(ptr::null()) };
+    while !next.is_null() {
+        // SAFETY: it is registered, and file systems are registered for good.
+        let (name, after) = unsafe { (CStr::from_ptr((*next).zName), (*next).pNext) };
+        if !is_ours(name) {
+            names.push(name.to_string_lossy().into_owned());
+        }
+        next = after;
+    }
+    names
+}
+
+fn is_ours(name: &CStr) -> bool {
+    name.to_bytes().starts_with(PREFIX.as_bytes())
 }
 
 unsafe extern "C" fn open(
@@ -47,19 +96,35 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: `register` has stored it before this could be called.
-    let system = unsafe { &*SYSTEM.load(Ordering::Acquire) };
-    let Some(open) = system.xOpen else {
+    // SAFETY: SQLite gives what `wrapping` has registered, which is the first field of a `Wrapper`; the system's is
+    // registered for good.
+    let Some(open) = (unsafe { (*(*vfs.cast::<Wrapper>()).system).xOpen }) else {
         return ffi::SQLITE_CANTOPEN;
     };
+    let is_database = flags & ffi::SQLITE_OPEN_MAIN_DB != 0 && !name.is_null();
+    // SAFETY: a database's name is a C string. Other files may have none.
+    let path = is_database.then(|| unsafe { CStr::from_ptr(name) }.to_str().ok()).flatten().map(Path::new);
+    // Held until the file is open, by no one who is paused meanwhile: opening asks SQLite's handlers nothing.
+    let mut opening = path.map(|path| (path, Opening::begin()));
+    if opening.as_ref().is_some_and(|(path, opening)| !opening.may_open(path)) {
+        // SAFETY: SQLite gave the file. Without methods it is not open.
+        unsafe { (*file).pMethods = ptr::null() };
+        return OPEN_ELSEWHERE;
+    }
     // SAFETY: the arguments are SQLite's own, and `vfs` differs from the system's in name and `xOpen` only.
     let code = unsafe { open(vfs, name, file, flags, out_flags) };
     // SAFETY: SQLite gave the file, and `open` has filled it in; without methods it is not open.
-    unsafe {
-        if let Some(methods) = (*file).pMethods.as_ref() {
-            (*file).pMethods = &raw const pausing(methods).methods;
-        }
+    let Some(methods) = (unsafe { (*file).pMethods.as_ref() }) else {
+        return code;
+    };
+    if code == ffi::SQLITE_OK && opening.as_mut().is_some_and(|(path, opening)| !opening.opened(path, file.addr())) {
+        // Closing it would drop the locks of the other copy. So it is never closed: what it holds is lost, once.
+        // SAFETY: as above.
+        unsafe { (*file).pMethods = ptr::null() };
+        return OPEN_ELSEWHERE;
     }
+    // SAFETY: as above.
+    unsafe { (*file).pMethods = &raw const pausing(methods).methods };
     code
 }
 
@@ -70,9 +135,14 @@ fn pausing(system: &'static ffi::sqlite3_io_methods) -> &'static Methods {
     if let Some(methods) = known.iter().find(|methods| ptr::eq(methods.system, system)) {
         return methods;
     }
-    let methods = ffi::sqlite3_io_methods { xRead: Some(read), xWrite: Some(write), xSync: Some(sync), ..*system };
-    let methods = Methods { methods, system };
-    let methods: &'static Methods = Box::leak(Box::new(methods));
+    let methods = ffi::sqlite3_io_methods {
+        xRead: Some(read),
+        xWrite: Some(write),
+        xSync: Some(sync),
+        xClose: Some(close),
+        ..*system
+    };
+    let methods: &'static Methods = Box::leak(Box::new(Methods { methods, system }));
     known.push(methods);
     methods
 }
@@ -127,4 +197,15 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
         Some(sync) => unsafe { sync(file, flags) },
         None => ffi::SQLITE_IOERR_FSYNC,
     }
+}
+
+unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    let code = match unsafe { system(file) }.xClose {
+        // SAFETY: the argument is SQLite's own.
+        Some(close) => unsafe { close(file) },
+        None => ffi::SQLITE_OK,
+    };
+    one_copy::closed(file.addr());
+    code
 }

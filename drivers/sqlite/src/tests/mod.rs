@@ -2,10 +2,12 @@
 
 mod cancellation;
 mod errors;
+mod extensions;
 mod facade;
 mod limits;
 mod opening;
 mod placeholders;
+mod settings;
 mod statements;
 mod transactions;
 mod values;
@@ -31,7 +33,7 @@ fn open(url: &str) -> Result<Session> {
 fn open_watched(url: &str, monitor: &Arc<Monitor>) -> Result<Session> {
     let options = Options::parse(url)?;
     let watch: Arc<dyn Watch> = Arc::new(Governor::new(monitor.clone(), options.busy_timeout));
-    Session::open(&options, monitor.clone(), watch)
+    Session::open(Arc::new(options), monitor.clone(), watch)
 }
 
 fn memory() -> Session {

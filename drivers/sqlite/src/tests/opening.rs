@@ -50,9 +50,6 @@ fn parameters_reach_the_database() {
     assert_eq!(number(&mut defaults, "PRAGMA foreign_keys"), 1);
     assert_eq!(number(&mut defaults, "PRAGMA trusted_schema"), 0);
     assert_eq!(number(&mut defaults, "PRAGMA threads"), 0);
-    // SQL can raise this limit, for itself only.
-    setup(&mut defaults, &["PRAGMA threads = 4"]);
-    assert_eq!(number(&mut defaults, "PRAGMA threads"), 0);
 }
 
 #[test]
