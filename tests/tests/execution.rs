@@ -66,7 +66,8 @@ async fn a_long_query_leaves_room_for_other_tasks_on_the_only_thread() {
 #[tokio::test]
 async fn a_single_step_that_reads_thousands_of_pages_is_paused() {
     let file = TestFile::new();
-    let db = builder(&format!("{}?cache_size=10", file.url())).max_connections(1).connect().await.unwrap();
+    let url = format!("{}?cache_size=10&execution=coroutine", file.url());
+    let db = builder(&url).max_connections(1).connect().await.unwrap();
     db.execute("CREATE TABLE t (x)").await.unwrap();
     db.execute(
         "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000) \
