@@ -6,7 +6,7 @@
 use crate::handle::Failure;
 use libsqlite3_sys as ffi;
 use montrs_driver_sdk::{Error, ErrorKind};
-use std::{ffi::c_int, time::Duration};
+use std::{ffi::c_int, io, time::Duration};
 
 /// Why work on a connection stopped.
 #[derive(Debug)]
@@ -42,7 +42,12 @@ pub(crate) struct Circumstances {
 pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     let Failure { code, message, offset, .. } = failure;
     let named = names(message);
-    let kind = kind(*code, named.kind);
+    let system = (primary(*code) == ffi::SQLITE_IOERR && failure.system_error != 0)
+        .then(|| io::Error::from_raw_os_error(failure.system_error));
+    let kind = match &system {
+        Some(system) if is_out_of_space(system) => ErrorKind::DISK_FULL,
+        _ => kind(*code, named.kind),
+    };
     let mut error = Error::new(kind, message.as_str());
     if let Some(offset) = offset {
         error = error.with_position(*offset);
@@ -57,10 +62,23 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     record.column = named.columns.join(", ").into();
     record.constraint = named.constraint.into();
     record.may_have_executed = kind == ErrorKind::IO;
-    if matches!(kind, ErrorKind::CORRUPT | ErrorKind::READ_ONLY | ErrorKind::IO | ErrorKind::CONNECTION) {
-        record.message = format!("{}: {message}", circumstances.database).into();
+    if matches!(
+        kind,
+        ErrorKind::CORRUPT | ErrorKind::READ_ONLY | ErrorKind::IO | ErrorKind::CONNECTION | ErrorKind::DISK_FULL
+    ) {
+        let system = system.map(|system| format!(": {system}")).unwrap_or_default();
+        record.message = format!("{}: {message}{system}", circumstances.database).into();
     }
     error
+}
+
+/// SQLite knows a full disk where it writes to a database, but neither a quota, nor a limit on the size of files, nor
+/// another call that needs space.
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// The kind that a result code stands for, `from_message` where the code only says that the SQL is wrong.
