@@ -23,9 +23,6 @@ pub fn command(test: impl Fn(), role: &str) -> Command {
 
 /// The same, run by another program: `sh -c …`, `unshare …`.
 pub fn around(program: &[&str], test: impl Fn(), role: &str) -> Command {
-    let path = type_name_of_val(&test);
-    // Without the name of the crate.
-    let name = path.split_once("::").map_or(path, |(_, name)| name);
     let executable = env::current_exe().expect("a test knows its executable");
     let mut command = match program {
         [] => Command::new(executable),
@@ -35,12 +32,19 @@ pub fn around(program: &[&str], test: impl Fn(), role: &str) -> Command {
             command
         }
     };
-    command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", test_name(&test), "--nocapture", "--test-threads=1"]);
     command.env(ROLE, role).env(crate::PLUGINS, crate::plugins());
     command
 }
 
-/// Runs the test function `test` to its end in a process of its own, with a role. What it wrote to its standard error.
+/// The name that the test harness knows a test function by.
+fn test_name(test: &impl Fn()) -> &'static str {
+    let path = type_name_of_val(test);
+    // Without the name of the crate.
+    path.split_once("::").map_or(path, |(_, name)| name)
+}
+
+/// Runs a child to its end. What it wrote to its standard error.
 ///
 /// # Panics
 ///
@@ -113,4 +117,50 @@ impl Drop for Conversation {
 /// Waits for a line from the test that has started this process. `false` when that has ended.
 pub fn is_told(words: &str) -> bool {
     std::io::stdin().lock().lines().map_while(Result::ok).any(|line| line == words)
+}
+
+/// Runs the test function `test` as a user whom the operating system's permissions bind, when they do not bind this one.
+/// `false` when they do: the test is then to be run by its caller.
+///
+/// # Panics
+///
+/// When it fails there.
+#[cfg(unix)]
+pub fn as_nobody(test: impl Fn()) -> bool {
+    use std::{
+        fs,
+        os::unix::{fs::PermissionsExt, process::CommandExt},
+    };
+    const NOBODY: u32 = 65_534;
+    let directory = crate::private_dir();
+    let allow = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the owner can set permissions");
+    };
+    let probe = directory.path().join("probe");
+    fs::write(&probe, "").expect("a file can be made");
+    allow(&probe, 0o444);
+    if fs::OpenOptions::new().append(true).open(&probe).is_err() {
+        return false;
+    }
+    // Nobody may enter neither the directory of the executable nor that of the plugins.
+    let here = env::current_exe().expect("a test knows its executable");
+    let executable = directory.path().join(here.file_name().expect("an executable has a name"));
+    fs::copy(&here, &executable).expect("the executable can be copied");
+    allow(&executable, 0o755);
+    let plugins = directory.path().join("plugins");
+    fs::create_dir(&plugins).expect("a directory can be made");
+    for entry in fs::read_dir(crate::plugins()).expect("it can be read") {
+        let entry = entry.expect("it can be read");
+        crate::install(&entry.path(), &plugins.join(entry.file_name()));
+    }
+    allow(&plugins, 0o755);
+    allow(directory.path(), 0o755);
+    let mut command = Command::new(executable);
+    command.args(["--exact", test_name(&test), "--nocapture", "--test-threads=1"]);
+    command.env(crate::PLUGINS, plugins).env_remove("XDG_CACHE_HOME").env_remove("XDG_RUNTIME_DIR").env_remove("HOME");
+    run({
+        command.uid(NOBODY).current_dir("/");
+        command
+    });
+    true
 }

@@ -17,6 +17,8 @@ impl ConnectionStatus {
     pub const IN_TRANSACTION: Self = Self(2);
     /// A transaction is open and has failed: only a rollback helps.
     pub const FAILED_TRANSACTION: Self = Self(4);
+    /// It is not as it was opened: before somebody else gets it, it needs a reset.
+    pub const UNCLEAN: Self = Self(8);
 
     /// Whether all of these bits are set.
     pub fn contains(self, bits: Self) -> bool {

@@ -64,7 +64,12 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     record.may_have_executed = kind == ErrorKind::IO;
     if matches!(
         kind,
-        ErrorKind::CORRUPT | ErrorKind::READ_ONLY | ErrorKind::IO | ErrorKind::CONNECTION | ErrorKind::DISK_FULL
+        ErrorKind::CORRUPT
+            | ErrorKind::READ_ONLY
+            | ErrorKind::IO
+            | ErrorKind::CONNECTION
+            | ErrorKind::CONNECTION_LOST
+            | ErrorKind::DISK_FULL
     ) {
         let system = system.map(|system| format!(": {system}")).unwrap_or_default();
         record.message = format!("{}: {message}{system}", circumstances.database).into();
@@ -72,13 +77,20 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     error
 }
 
+/// What a failure is when the file is not the one at its path any more: nothing that is written to it would stay.
+pub(crate) fn moved(failure: &Failure, circumstances: &Circumstances) -> Error {
+    let message = "the database file was moved, removed or replaced while it was open";
+    let moved = Failure { code: ffi::SQLITE_READONLY_DBMOVED, message: message.into(), ..failure.clone() };
+    let mut error = error(&moved, circumstances);
+    error.record_mut().native_code = failure.code.into();
+    error.record_mut().may_have_executed = primary(failure.code) == ffi::SQLITE_IOERR;
+    error
+}
+
 /// SQLite knows a full disk where it writes to a database, but neither a quota, nor a limit on the size of files, nor
 /// another call that needs space.
 fn is_out_of_space(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 /// The kind that a result code stands for, `from_message` where the code only says that the SQL is wrong.
@@ -92,6 +104,7 @@ fn kind(code: c_int, from_message: Option<ErrorKind>) -> ErrorKind {
         ffi::SQLITE_CONSTRAINT_CHECK => return ErrorKind::CHECK_VIOLATION,
         ffi::SQLITE_CONSTRAINT_DATATYPE => return ErrorKind::DATA,
         ffi::SQLITE_IOERR_NOMEM => return ErrorKind::OUT_OF_MEMORY,
+        ffi::SQLITE_READONLY_DBMOVED => return ErrorKind::CONNECTION_LOST,
         ffi::SQLITE_ABORT_ROLLBACK => return ErrorKind::TRANSACTION_STATE,
         // Waiting does not help: the transaction reads what is not the newest any more.
         ffi::SQLITE_BUSY_SNAPSHOT => return ErrorKind::SERIALIZATION,
@@ -132,7 +145,14 @@ fn hint(code: c_int, kind: ErrorKind, circumstances: &Circumstances) -> Option<S
         ),
         (ffi::SQLITE_NOTADB, _) => "it is a file of another kind, or an encrypted database".into(),
         (_, ErrorKind::CORRUPT) => "`PRAGMA integrity_check` tells more; restore the file from a backup".into(),
-        (ffi::SQLITE_READONLY_DBMOVED, _) => "the file was renamed or removed while it was open; connect again".into(),
+        (_, ErrorKind::CONNECTION_LOST) => {
+            "the next connection opens the file that is then at this path; do not move, \
+            remove or replace a database that is in use"
+                .into()
+        }
+        (ffi::SQLITE_READONLY_DIRECTORY, _) => {
+            "the journal is made beside the file: let the directory be written".into()
+        }
         (_, ErrorKind::READ_ONLY) => {
             "it was opened with mode=ro or immutable, or the operating system does not let it be written".into()
         }
@@ -311,7 +331,7 @@ mod tests {
         for (code, kind) in [
             (ffi::SQLITE_BUSY_SNAPSHOT, ErrorKind::SERIALIZATION),
             (ffi::SQLITE_LOCKED, ErrorKind::BUSY),
-            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::READ_ONLY),
+            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::CONNECTION_LOST),
             (ffi::SQLITE_FULL, ErrorKind::DISK_FULL),
             (ffi::SQLITE_NOTADB, ErrorKind::CORRUPT),
             (ffi::SQLITE_IOERR_FSYNC, ErrorKind::IO),

@@ -20,7 +20,7 @@ use montrs_driver_sdk::{
     Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, Kind, NextBatch, Nullability, Parameter, Params,
     QueryOptions, RArc, Result,
 };
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 /// An open database with its statements and the state of its transaction.
 pub(crate) struct Session {
@@ -37,6 +37,10 @@ pub(crate) struct Session {
     parameter_limit: usize,
     /// Whether a statement may have a run that has not ended.
     has_open_run: bool,
+    /// Whether the URL asks for reading only.
+    shall_read_only: bool,
+    /// Whether a write was refused because the file could not be written when it was opened. It may be possible now.
+    is_outdated: Cell<bool>,
 }
 
 // SAFETY: handle and statements are used by one thread at a time, because they leave the session never and move with
@@ -77,6 +81,8 @@ impl Session {
             foreign_keys: options.foreign_keys,
             parameter_limit: handle.limit(ffi::SQLITE_LIMIT_VARIABLE_NUMBER),
             has_open_run: false,
+            shall_read_only: options.is_read_only(),
+            is_outdated: Cell::new(false),
             handle,
         })
     }
@@ -200,12 +206,21 @@ impl Session {
         let switched = self.handle.set_switch(Switch::ForeignKeys, self.foreign_keys);
         self.publish();
         result?;
-        switched.map_err(|failure| self.error(&failure))
+        switched.map_err(|failure| self.error(&failure))?;
+        if self.is_outdated.get() {
+            self.monitor.set_broken();
+            let message = "the file could not be written when this connection was opened";
+            return Err(Error::new(ErrorKind::CONNECTION_LOST, message));
+        }
+        Ok(())
     }
 
-    /// Reads from the database.
+    /// Reads from the database, which must still be the one at its path.
     pub(crate) fn ping(&mut self) -> Result<()> {
         self.enter()?;
+        if self.handle.has_moved() {
+            return Err(self.error(&Failure::of(ffi::SQLITE_READONLY_DBMOVED, "")));
+        }
         self.handle.execute(open::SIGN_OF_LIFE).map_err(|failure| self.error(&failure))
     }
 
@@ -273,6 +288,9 @@ impl Session {
         if self.transaction == Transaction::Failed {
             status = status.with(ConnectionStatus::IN_TRANSACTION).with(ConnectionStatus::FAILED_TRANSACTION);
         }
+        if self.is_outdated.get() {
+            status = status.with(ConnectionStatus::UNCLEAN);
+        }
         self.monitor.set_status(status);
     }
 
@@ -281,8 +299,16 @@ impl Session {
         if self.monitor.is_cancelled() {
             return cancelled();
         }
-        let error = error::error(failure, &self.circumstances);
-        let is_lost = error.kind() == ErrorKind::IO || failure.code == ffi::SQLITE_READONLY_DBMOVED;
+        let error = match error::primary(failure.code) {
+            ffi::SQLITE_IOERR | ffi::SQLITE_READONLY if self.handle.has_moved() => {
+                error::moved(failure, &self.circumstances)
+            }
+            _ => error::error(failure, &self.circumstances),
+        };
+        let is_lost = matches!(error.kind(), ErrorKind::IO | ErrorKind::CONNECTION_LOST);
+        if error.kind() == ErrorKind::READ_ONLY && self.handle.is_read_only() && !self.shall_read_only {
+            self.is_outdated.set(true);
+        }
         // Opening a file again may help; a database in memory would be gone with its connection.
         if is_lost && !self.is_memory {
             self.monitor.set_broken();
