@@ -5,7 +5,7 @@
 use std::{
     any::type_name_of_val,
     env,
-    io::{BufRead, BufReader, Lines, Write},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
@@ -13,7 +13,10 @@ const ROLE: &str = "MONTRS_TEST_ROLE";
 
 /// What the test shall do in this process, when it was started by [`command`]; the test itself has none.
 pub fn role() -> Option<String> {
-    env::var(ROLE).ok()
+    let role = env::var(ROLE).ok()?;
+    // Ends the line that the harness has begun, so that what follows can be read line by line.
+    println!();
+    Some(role)
 }
 
 /// A command that runs the test function `test` in a process of its own, with a role.
@@ -59,7 +62,8 @@ pub fn run(mut command: Command) -> String {
 /// A child that talks with the test, and is killed when this is dropped.
 pub struct Conversation {
     child: Child,
-    said: Lines<BufReader<ChildStdout>>,
+    said: BufReader<ChildStdout>,
+    heard: String,
 }
 
 impl Conversation {
@@ -71,8 +75,8 @@ impl Conversation {
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { child, said }
+        let said = BufReader::new(child.stdout.take().expect("it is piped"));
+        Self { child, said, heard: String::new() }
     }
 
     /// Waits until the child has said this.
@@ -81,8 +85,14 @@ impl Conversation {
     ///
     /// When it ends before that.
     pub fn until(&mut self, words: &str) {
-        let has_come = self.said.by_ref().map_while(Result::ok).any(|line| line == words);
-        assert!(has_come, "the child has ended and never said {words:?}");
+        loop {
+            let begin = self.heard.len();
+            let read = self.said.read_line(&mut self.heard).expect("a child says text");
+            assert!(read > 0, "the child has ended and never said {words:?}");
+            if self.heard[begin..].trim_end() == words {
+                return;
+            }
+        }
     }
 
     /// Says a line to the child.
@@ -95,15 +105,16 @@ impl Conversation {
         writeln!(stdin, "{words}").expect("the child listens");
     }
 
-    /// Kills the child (SIGKILL), and returns what it had said and nobody has read.
+    /// Kills the child (SIGKILL), and returns all that it had said.
     ///
     /// # Panics
     ///
     /// When it cannot be killed.
-    pub fn kill(mut self) -> Vec<String> {
+    pub fn kill(mut self) -> String {
         self.child.kill().expect("a child can be killed");
         self.child.wait().expect("it ends");
-        self.said.by_ref().map_while(Result::ok).collect()
+        self.said.read_to_string(&mut self.heard).expect("a child says text");
+        std::mem::take(&mut self.heard)
     }
 }
 

@@ -150,6 +150,11 @@ fn hint(code: c_int, kind: ErrorKind, circumstances: &Circumstances) -> Option<S
             remove or replace a database that is in use"
                 .into()
         }
+        (ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY, _) => {
+            "a process was killed while it wrote; open \
+            the database once without mode=ro, which undoes what was half done"
+                .into()
+        }
         (ffi::SQLITE_READONLY_DIRECTORY, _) => {
             "the journal is made beside the file: let the directory be written".into()
         }
