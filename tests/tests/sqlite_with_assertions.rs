@@ -46,6 +46,6 @@ async fn no_assertion_of_sqlite_fails_when_work_changes_threads_and_is_dropped_a
     for parameters in ["", "&execution=blocking", "&journal_mode=delete&synchronous=off&cache_size=10"] {
         let file = TestFile::new();
         let url = format!("{}?busy_timeout=60000{parameters}", file.url());
-        stress::stress(open(&plugins, &url), 6).await;
+        stress::stress(open(&plugins, &url), 15).await;
     }
 }
