@@ -64,7 +64,7 @@ const FEATURES: &[Feature] = &[
     ("identifiers", |n| format!("SELECT 1 AS \"{}\"", "x".repeat(n)), 10_000),
 ];
 
-const DEPTHS: [usize; 8] = [1, 5, 10, 100, 500, 1000, 2000, 10_000];
+const DEPTHS: [usize; 9] = [1, 5, 10, 100, 500, 1000, 2000, 10_000, 24_000];
 
 fn counting(to: usize, what: &str) -> String {
     format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {to}) SELECT {what} FROM n")

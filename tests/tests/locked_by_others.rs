@@ -46,7 +46,7 @@ fn waiting_for_another_process(test: impl Fn() + Copy, journal: &str) {
 
         // The lock is given back only after the ticks: a wait that held up the thread would never end.
         let waiting = tokio::spawn(async move {
-            let db = builder(&format!("{}?busy_timeout=600000", file.url())).connect().await?;
+            let db = builder(&format!("{}?busy_timeout=30000", file.url())).connect().await?;
             db.execute("INSERT INTO t VALUES (2)").await?;
             db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.map(|rows| (rows, file))
         });
