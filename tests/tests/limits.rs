@@ -18,11 +18,7 @@ const FEATURES: &[Feature] = &[
     ("CASE", |n| format!("SELECT {}1{}", "CASE WHEN 1 THEN ".repeat(n), " END".repeat(n)), 10),
     ("functions", |n| format!("SELECT {}1{}", "abs(".repeat(n), ")".repeat(n)), 10),
     ("IN", |n| format!("SELECT {}1{}", "1 IN (SELECT ".repeat(n), ")".repeat(n)), 10),
-    (
-        "EXISTS",
-        |n| format!("SELECT {}SELECT 1{}", "EXISTS (".repeat(1) + &"SELECT EXISTS (".repeat(n), ")".repeat(n + 1)),
-        10,
-    ),
+    ("EXISTS", |n| format!("{}SELECT 1{}", "SELECT EXISTS (".repeat(n), ")".repeat(n)), 10),
     ("UNION", |n| format!("SELECT 1{}", " UNION SELECT 1".repeat(n)), 100),
     ("VALUES", |n| format!("VALUES (1){}", ", (1)".repeat(n)), 10_000),
     ("subqueries", |n| format!("{}SELECT 1{}", "SELECT * FROM (".repeat(n), ")".repeat(n)), 10),

@@ -128,15 +128,19 @@ fn shut_down(threads: usize) {
     }
 }
 
+/// Ends this process when it takes longer than anything here does.
+fn fail_when_it_hangs() {
+    thread::spawn(|| {
+        thread::sleep(Duration::from_secs(60));
+        eprintln!("it hangs");
+        std::process::exit(1);
+    });
+}
+
 /// A panic would be written to the standard error, also where it is caught.
 fn in_silence(test: impl Fn(), threads: usize) {
     if process::role().is_some() {
-        // A hang is a failure.
-        thread::spawn(|| {
-            thread::sleep(Duration::from_secs(100));
-            eprintln!("it hangs");
-            std::process::exit(1);
-        });
+        fail_when_it_hangs();
         return shut_down(threads);
     }
     let errors = process::run(process::command(test, "shut down"));
@@ -162,6 +166,7 @@ fn a_database_whose_runtime_has_ended_answers_or_says_so() {
         assert!(!errors.contains("panicked"), "{errors}");
         return;
     }
+    fail_when_it_hangs();
     for execution in ["coroutine", "blocking"] {
         for (statement, is_short) in [("SELECT 1", true), ("INSERT INTO t VALUES (2)", false), (ENDLESS, false)] {
             let file = TestFile::new();
