@@ -238,7 +238,8 @@ impl Session {
     /// Closes an open result, resets the connection after an operation whose future was dropped, rolls back what was
     /// abandoned. Tells whether the transaction had ended before.
     async fn settle(&mut self) -> Result<Option<Lost>, DbError> {
-        if let Some(rows) = self.rows.take() {
+        // A result whose fetching was abandoned is closed by the reset.
+        if let Some(rows) = self.rows.take().filter(|_| self.connection.has_open_rows()) {
             self.connection.close_rows(rows).await?;
         }
         if self.connection.needs_reset() {

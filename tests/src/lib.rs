@@ -1,4 +1,7 @@
-//! What the integration tests share: a plugins directory with the drivers that were built, and databases to run on.
+//! What the integration tests share: a plugins directory with the drivers that were built, databases to run on, and
+//! processes of their own.
+
+pub mod process;
 
 use montrs_orm::{Database, DatabaseBuilder, drivers::SearchPath};
 use std::{
@@ -9,20 +12,24 @@ use std::{
 use tempfile::TempDir;
 
 /// A directory with every driver that was built for the tests, in the state in which an operator would have it: no one
-/// else can write to it. Made once for a test executable.
+/// else can write to it. Made once for a test executable, and shared with the processes that it starts.
 pub fn plugins() -> &'static Path {
-    static PLUGINS: OnceLock<TempDir> = OnceLock::new();
-    PLUGINS
-        .get_or_init(|| {
-            let plugins = private_dir();
-            for library in built_libraries() {
-                let name = library.file_name().expect("a library has a name");
-                install(&library, &plugins.path().join(name));
-            }
-            plugins
-        })
-        .path()
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        if let Some(parents) = std::env::var_os(PLUGINS) {
+            return parents.into();
+        }
+        let plugins = private_dir();
+        for library in built_libraries() {
+            let name = library.file_name().expect("a library has a name");
+            install(&library, &plugins.path().join(name));
+        }
+        plugins.keep()
+    })
 }
+
+/// Names the plugins directory to a process that a test starts.
+const PLUGINS: &str = "MONTRS_TEST_PLUGINS";
 
 /// The library of a driver that was built for the tests, such as `montrs_driver_sqlite`.
 ///

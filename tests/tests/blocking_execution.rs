@@ -1,14 +1,26 @@
 //! The suites that run on SQLite once more, with `execution=blocking`: see [`montrs_tests::builder`].
 
+#[path = "damaged_files.rs"]
+mod damaged_files;
+#[path = "dropped_futures.rs"]
+mod dropped_futures;
 #[path = "errors.rs"]
 mod errors;
 #[path = "execution.rs"]
 mod execution;
+#[path = "full_disk.rs"]
+mod full_disk;
+#[path = "locked_by_others.rs"]
+mod locked_by_others;
 #[path = "pool.rs"]
 mod pool;
 #[path = "queries.rs"]
 mod queries;
+#[path = "replaced_files.rs"]
+mod replaced_files;
 #[path = "rows.rs"]
 mod rows;
+#[path = "shutdown.rs"]
+mod shutdown;
 #[path = "transactions.rs"]
 mod transactions;

@@ -1,7 +1,10 @@
 //! How operations are executed: they hold up nobody, end soon when they are dropped, and survive every change of thread.
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use montrs_orm::{Database, DbError, DbErrorKind, RuntimeSql};
+#[path = "stress/mod.rs"]
+mod stress;
+
+use futures_util::FutureExt;
+use montrs_orm::{Database, DbError, RuntimeSql};
 use montrs_tests::{TestFile, builder, poll_then_drop};
 use std::{
     future::poll_fn,
@@ -227,92 +230,12 @@ fn a_runtime_that_ends_with_operations_under_way_takes_nothing_with_it() {
     });
 }
 
-/// Numbers that look random and are the same each time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
-/// Runs something, of which much is dropped half-way; what is not must end well.
-async fn anything(db: &Database, numbers: &mut Numbers) {
-    let (kind, key) = (numbers.below(8), numbers.below(500) as i64);
-    let work = async {
-        match kind {
-            0 => db.execute("INSERT INTO t (a, b) VALUES ($1, hex(randomblob(50)))").bind(key).await.map(drop),
-            1 => db.execute("UPDATE t SET b = b || 'x' WHERE a = $1").bind(key).await.map(drop),
-            2 => db.query("SELECT b FROM t ORDER BY b").fetch_all::<String>().await.map(drop),
-            3 => {
-                let sql = "SELECT count(*) FROM t x JOIN t y ON x.b < y.b WHERE x.a = $1";
-                db.query(sql).bind(key).fetch_scalar::<i64>().await.map(drop)
-            }
-            4 => db.query(counting_to(100_000)).fetch_scalar::<i64>().await.map(drop),
-            5 => {
-                db.transaction(async |tx| {
-                    tx.execute("UPDATE totals SET n = n + 1").await?;
-                    tx.query("SELECT b FROM t ORDER BY b DESC").fetch_all::<String>().await?;
-                    tx.execute("UPDATE totals SET n = n - 1").await.map(drop)
-                })
-                .await
-            }
-            6 => db.execute("DELETE FROM t WHERE a > $1").bind(key + 400).await.map(drop),
-            _ => {
-                let mut rows = db.query("SELECT a, b FROM t").fetch::<(i64, String)>();
-                for _ in 0..key {
-                    if rows.next().await.transpose()?.is_none() {
-                        break;
-                    }
-                }
-                Ok(())
-            }
-        }
-    };
-    let polls = if numbers.below(2) == 0 { usize::MAX } else { numbers.below(30) as usize };
-    match poll_then_drop(polls, work).await {
-        // A reader whose transaction has become a writer's is refused when somebody else has written meanwhile.
-        Some(Err(error)) if error.kind() != DbErrorKind::Busy => panic!("{kind}: {error}"),
-        _ => {}
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn work_that_changes_threads_and_is_dropped_anywhere_leaves_the_file_and_all_connections_whole() {
-    const ROUNDS: u64 = if cfg!(debug_assertions) { 60 } else { 600 };
     let file = TestFile::new();
-    let db = builder(&format!("{}?busy_timeout=60000", file.url())).max_connections(6).connect().await.unwrap();
-    db.execute("CREATE TABLE t (a INTEGER, b TEXT)").await.unwrap();
-    db.execute("CREATE INDEX t_b ON t (b)").await.unwrap();
-    db.execute("CREATE TABLE totals (n INTEGER)").await.unwrap();
-    db.execute("INSERT INTO totals VALUES (0)").await.unwrap();
-    let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
-                INSERT INTO t SELECT i, hex(randomblob(50)) FROM n";
-    db.execute(fill).await.unwrap();
-    let mut tasks: FuturesUnordered<_> = (1..=12)
-        .map(|seed| {
-            let db = db.clone();
-            tokio::spawn(async move {
-                let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
-                for _ in 0..ROUNDS {
-                    anything(&db, &mut numbers).await;
-                }
-            })
-        })
-        .collect();
-    while let Some(task) = tasks.next().await {
-        task.unwrap();
-    }
-    let mut connections = Vec::new();
-    for _ in 0..6 {
-        connections.push(timeout(LONG, db.acquire()).await.expect("all come free").unwrap());
-    }
-    for connection in &mut connections {
-        connection.execute("UPDATE totals SET n = n + 0").await.unwrap();
-        assert_eq!(connection.query("SELECT n FROM totals").fetch_scalar::<i64>().await.unwrap(), 0);
-        assert_eq!(connection.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok");
-    }
+    stress::stress(
+        builder(&format!("{}?busy_timeout=60000", file.url())),
+        if cfg!(debug_assertions) { 30 } else { 300 },
+    )
+    .await;
 }

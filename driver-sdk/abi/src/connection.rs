@@ -17,7 +17,8 @@ impl ConnectionStatus {
     pub const IN_TRANSACTION: Self = Self(2);
     /// A transaction is open and has failed: only a rollback helps.
     pub const FAILED_TRANSACTION: Self = Self(4);
-    /// SQL has changed what outlasts a transaction, such as a setting: before the session gets another user it is reset.
+    /// It is not as it was opened, for example because SQL has changed a setting: before the session gets another user it is
+    /// reset.
     pub const CHANGED: Self = Self(8);
 
     /// Whether all of these bits are set.

@@ -7,13 +7,15 @@ use crate::{
 use montrs_driver_sdk::{Capability, Database, Host, Isolation, LockMode, Reply};
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// One database.
 pub struct SqliteDatabase {
     options: Arc<Options>,
     host: Host,
+    /// Whether there was a connection.
+    was_open: Arc<AtomicBool>,
     /// What SQLite said when a connection was opened.
     parameter_limit: Arc<AtomicU64>,
 }
@@ -23,7 +25,8 @@ const DEFAULT_PARAMETER_LIMIT: u64 = 32_766;
 
 impl SqliteDatabase {
     pub(crate) fn new(options: Options, host: Host) -> Self {
-        Self { options: Arc::new(options), host, parameter_limit: Arc::new(DEFAULT_PARAMETER_LIMIT.into()) }
+        let parameter_limit = Arc::new(DEFAULT_PARAMETER_LIMIT.into());
+        Self { options: Arc::new(options), host, was_open: Arc::default(), parameter_limit }
     }
 }
 
@@ -31,8 +34,14 @@ impl Database for SqliteDatabase {
     type Connection = SqliteConnection;
 
     fn connect(&self) -> Reply<'_, SqliteConnection> {
-        let (host, options) = (self.host.clone(), self.options.clone());
-        Reply::later(SqliteConnection::open(host, options, self.parameter_limit.clone()))
+        let (host, was_open) = (self.host.clone(), self.was_open.clone());
+        let options = Options { was_open: was_open.load(Ordering::Relaxed), ..(*self.options).clone() };
+        let parameter_limit = self.parameter_limit.clone();
+        Reply::later(async move {
+            let connection = SqliteConnection::open(host, Arc::new(options), parameter_limit).await?;
+            was_open.store(true, Ordering::Relaxed);
+            Ok(connection)
+        })
     }
 
     fn capability(&self, capability: Capability) -> u64 {

@@ -6,7 +6,7 @@
 use crate::{handle::Failure, vfs};
 use libsqlite3_sys as ffi;
 use montrs_driver_sdk::{Error, ErrorKind};
-use std::{ffi::c_int, time::Duration};
+use std::{ffi::c_int, io, time::Duration};
 
 /// Why work on a connection stopped.
 #[derive(Debug)]
@@ -45,7 +45,12 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
         return open_elsewhere(circumstances);
     }
     let named = names(message);
-    let kind = kind(*code, named.kind);
+    let system = (primary(*code) == ffi::SQLITE_IOERR && failure.system_error != 0)
+        .then(|| io::Error::from_raw_os_error(failure.system_error));
+    let kind = match &system {
+        Some(system) if is_out_of_space(system) => ErrorKind::DISK_FULL,
+        _ => kind(*code, named.kind),
+    };
     let mut error = Error::new(kind, message.as_str());
     if let Some(offset) = offset {
         error = error.with_position(*offset);
@@ -60,8 +65,17 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
     record.column = named.columns.join(", ").into();
     record.constraint = named.constraint.into();
     record.may_have_executed = kind == ErrorKind::IO;
-    if matches!(kind, ErrorKind::CORRUPT | ErrorKind::READ_ONLY | ErrorKind::IO | ErrorKind::CONNECTION) {
-        record.message = format!("{}: {message}", circumstances.database).into();
+    if matches!(
+        kind,
+        ErrorKind::CORRUPT
+            | ErrorKind::READ_ONLY
+            | ErrorKind::IO
+            | ErrorKind::CONNECTION
+            | ErrorKind::CONNECTION_LOST
+            | ErrorKind::DISK_FULL
+    ) {
+        let system = system.map(|system| format!(": {system}")).unwrap_or_default();
+        record.message = format!("{}: {message}{system}", circumstances.database).into();
     }
     error
 }
@@ -79,6 +93,22 @@ fn open_elsewhere(circumstances: &Circumstances) -> Error {
     error
 }
 
+/// What a failure is when the file is not the one at its path any more: nothing that is written to it would stay.
+pub(crate) fn moved(failure: &Failure, circumstances: &Circumstances) -> Error {
+    let message = "the database file was moved, removed or replaced while it was open";
+    let moved = Failure { code: ffi::SQLITE_READONLY_DBMOVED, message: message.into(), ..failure.clone() };
+    let mut error = error(&moved, circumstances);
+    error.record_mut().native_code = failure.code.into();
+    error.record_mut().may_have_executed = primary(failure.code) == ffi::SQLITE_IOERR;
+    error
+}
+
+/// SQLite knows a full disk where it writes to a database, but neither a quota, nor a limit on the size of files, nor
+/// another call that needs space.
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
 /// The kind that a result code stands for, `from_message` where the code only says that the SQL is wrong.
 fn kind(code: c_int, from_message: Option<ErrorKind>) -> ErrorKind {
     match code {
@@ -90,6 +120,7 @@ fn kind(code: c_int, from_message: Option<ErrorKind>) -> ErrorKind {
         ffi::SQLITE_CONSTRAINT_CHECK => return ErrorKind::CHECK_VIOLATION,
         ffi::SQLITE_CONSTRAINT_DATATYPE => return ErrorKind::DATA,
         ffi::SQLITE_IOERR_NOMEM => return ErrorKind::OUT_OF_MEMORY,
+        ffi::SQLITE_READONLY_DBMOVED => return ErrorKind::CONNECTION_LOST,
         ffi::SQLITE_ABORT_ROLLBACK => return ErrorKind::TRANSACTION_STATE,
         // Waiting does not help: the transaction reads what is not the newest any more.
         ffi::SQLITE_BUSY_SNAPSHOT => return ErrorKind::SERIALIZATION,
@@ -130,7 +161,19 @@ fn hint(code: c_int, kind: ErrorKind, circumstances: &Circumstances) -> Option<S
         ),
         (ffi::SQLITE_NOTADB, _) => "it is a file of another kind, or an encrypted database".into(),
         (_, ErrorKind::CORRUPT) => "`PRAGMA integrity_check` tells more; restore the file from a backup".into(),
-        (ffi::SQLITE_READONLY_DBMOVED, _) => "the file was renamed or removed while it was open; connect again".into(),
+        (_, ErrorKind::CONNECTION_LOST) => {
+            "the next connection opens the file that is then at this path; do not move, \
+            remove or replace a database that is in use"
+                .into()
+        }
+        (ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY, _) => {
+            "a process was killed while it wrote; open \
+            the database once without mode=ro, which undoes what was half done"
+                .into()
+        }
+        (ffi::SQLITE_READONLY_DIRECTORY, _) => {
+            "the journal is made beside the file: let the directory be written".into()
+        }
         (_, ErrorKind::READ_ONLY) => {
             "it was opened with mode=ro or immutable, or the operating system does not let it be written".into()
         }
@@ -309,7 +352,7 @@ mod tests {
         for (code, kind) in [
             (ffi::SQLITE_BUSY_SNAPSHOT, ErrorKind::SERIALIZATION),
             (ffi::SQLITE_LOCKED, ErrorKind::BUSY),
-            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::READ_ONLY),
+            (ffi::SQLITE_READONLY_DBMOVED, ErrorKind::CONNECTION_LOST),
             (ffi::SQLITE_FULL, ErrorKind::DISK_FULL),
             (ffi::SQLITE_NOTADB, ErrorKind::CORRUPT),
             (ffi::SQLITE_IOERR_FSYNC, ErrorKind::IO),

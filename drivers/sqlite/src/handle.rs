@@ -189,6 +189,22 @@ impl Handle {
         unsafe { ffi::sqlite3_db_readonly(self.db.as_ptr(), c"main".as_ptr()) == 1 }
     }
 
+    /// Whether the file of the main database is not the one at its path any more.
+    pub(crate) fn has_moved(&self) -> bool {
+        let mut has_moved: c_int = 0;
+        // SAFETY: the handle is open, the name is a C string, and the question is answered by an int. A file system that
+        // cannot tell leaves it alone.
+        unsafe {
+            ffi::sqlite3_file_control(
+                self.db.as_ptr(),
+                c"main".as_ptr(),
+                ffi::SQLITE_FCNTL_HAS_MOVED,
+                (&raw mut has_moved).cast(),
+            )
+        };
+        has_moved != 0
+    }
+
     /// The rows that the last INSERT, UPDATE or DELETE has changed by itself.
     pub(crate) fn changes(&self) -> u64 {
         // SAFETY: the handle is open.

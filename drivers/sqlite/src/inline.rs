@@ -11,7 +11,7 @@ use crate::{
     session::Session,
 };
 use montrs_driver_sdk::{Error, ErrorKind, Host, Reply, Result};
-use std::{mem, panic::resume_unwind, pin::Pin, sync::Arc, thread};
+use std::{mem, panic::resume_unwind, pin::Pin, sync::Arc, thread, time::Instant};
 
 /// How many slices an operation has on the executor before it moves to the blocking pool.
 const SLICES: u32 = 10;
@@ -166,8 +166,10 @@ impl<T: Send + 'static> Task<'_, T> {
         loop {
             let place = match pause {
                 Pause::Waiting(time) => {
+                    let begun = Instant::now();
                     self.inline.host.sleep(time).await;
-                    Place::Executor
+                    // A runtime that has ended does not wait. Its blocking pool refuses what is sent to it.
+                    if begun.elapsed() < time { Place::Thread } else { Place::Executor }
                 }
                 Pause::Spent if slices < SLICES => {
                     slices += 1;
@@ -193,11 +195,34 @@ impl<T: Send + 'static> Task<'_, T> {
         if place == Place::Executor {
             return Ok(running.go_on(place));
         }
-        self.state = State::Away(Box::pin(self.inline.host.run_blocking(move || running.go_on(place))));
+        let sent = Sent { running: Some(running), monitor: self.inline.monitor.clone(), operation: self.operation };
+        self.state = State::Away(Box::pin(self.inline.host.run_blocking(move || sent.go_on())));
         let State::Away(coming) = &mut self.state else { unreachable!("it was just sent away") };
         let step = coming.await;
         self.state = State::Nowhere;
         step.inspect_err(|_| self.inline.break_if_gone())
+    }
+}
+
+/// An operation on its way to the blocking pool. Where that has ended, the operation is dropped here, and must not run on.
+struct Sent<T: Send + 'static> {
+    running: Option<Running<Session, Result<T>>>,
+    monitor: Arc<Monitor>,
+    operation: u64,
+}
+
+impl<T: Send + 'static> Sent<T> {
+    fn go_on(mut self) -> Step<Session, Result<T>> {
+        let running = self.running.take().expect("it is taken only here, where `self` ends");
+        running.go_on(Place::Thread)
+    }
+}
+
+impl<T: Send + 'static> Drop for Sent<T> {
+    fn drop(&mut self) {
+        if self.running.is_some() {
+            self.monitor.cancel(self.operation);
+        }
     }
 }
 

@@ -142,7 +142,9 @@ fn name_and_flags(options: &Options) -> Result<(CString, c_int)> {
             match (options.immutable, options.mode) {
                 (true, _) => (immutable_name(path), ffi::SQLITE_OPEN_READONLY | ffi::SQLITE_OPEN_URI),
                 (_, Some(Mode::ReadOnly)) => (path.to_owned(), ffi::SQLITE_OPEN_READONLY),
-                (_, Some(Mode::ReadWrite)) => (path.to_owned(), ffi::SQLITE_OPEN_READWRITE),
+                (_, mode) if options.was_open || mode == Some(Mode::ReadWrite) => {
+                    (path.to_owned(), ffi::SQLITE_OPEN_READWRITE)
+                }
                 _ => (path.to_owned(), ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE),
             }
         }
@@ -192,6 +194,10 @@ fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances:
                 let message = format!("the directory {} does not exist, so neither does {name}", directory.display());
                 Error::new(ErrorKind::NOT_FOUND, message)
                     .with_hint("create the directory; the driver creates files only")
+            }
+            None if options.was_open => {
+                Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist any more"))
+                    .with_hint("put the file back; opening the database anew creates another one")
             }
             None if options.is_read_only() || options.mode == Some(Mode::ReadWrite) => {
                 Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist"))

@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) place: Place,
     /// How the file is opened. Defaults to reading and writing; the file is created if it does not exist.
     pub(crate) mode: Option<Mode>,
+    /// The database was open before, so a file that is missing now has been lost: another one is not created.
+    pub(crate) was_open: bool,
     /// The file cannot change while it is open, so it is read without locks. Defaults to false.
     pub(crate) immutable: bool,
     /// How long a lock of another connection is waited for. Defaults to 5 seconds.
@@ -122,6 +124,7 @@ impl Options {
         let mut options = Self {
             place: Place::Memory,
             mode: None,
+            was_open: false,
             immutable: false,
             busy_timeout: DEFAULT_BUSY_TIMEOUT,
             foreign_keys: true,

@@ -21,7 +21,7 @@ use montrs_driver_sdk::{
     Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, Kind, NextBatch, Nullability, Parameter, Params,
     QueryOptions, RArc, Result,
 };
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 /// An open database with its statements and the state of its transaction.
 pub(crate) struct Session {
@@ -31,7 +31,7 @@ pub(crate) struct Session {
     controls: Vec<(&'static str, Statement)>,
     pub(crate) handle: Handle,
     pub(crate) transaction: Transaction,
-    monitor: Arc<Monitor>,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) circumstances: Circumstances,
     pub(crate) watch: Arc<dyn Watch>,
     pub(crate) options: Arc<Options>,
@@ -42,6 +42,8 @@ pub(crate) struct Session {
     parameter_limit: usize,
     /// Whether a statement may have a run that has not ended.
     has_open_run: bool,
+    /// Whether a write was refused because the file could not be written when it was opened. It may be possible now.
+    pub(crate) is_outdated: Cell<bool>,
 }
 
 // SAFETY: handle and statements are used by one thread at a time, because they leave the session never and move with
@@ -52,7 +54,7 @@ unsafe impl Send for Session {}
 #[allow(dead_code, reason = "it is there to be compiled")]
 fn other_fields_are_send() {
     fn is_send<T: Send>() {}
-    is_send::<(Transaction, Arc<Monitor>, Circumstances, Token, Arc<dyn Watch>, Arc<Options>, Settings)>();
+    is_send::<(Transaction, Arc<Monitor>, Circumstances, Token, Arc<dyn Watch>, Arc<Options>, Settings, Cell<bool>)>();
     is_send::<(RArc<ColumnSet>, crate::placeholder::Placeholders)>();
 }
 
@@ -84,6 +86,7 @@ impl Session {
             is_changed: false,
             parameter_limit: handle.limit(ffi::SQLITE_LIMIT_VARIABLE_NUMBER),
             has_open_run: false,
+            is_outdated: Cell::new(false),
             handle,
         })
     }
@@ -204,9 +207,12 @@ impl Session {
         self.leave(token, result)
     }
 
-    /// Reads from the database.
+    /// Reads from the database, which must still be the one at its path.
     pub(crate) fn ping(&mut self) -> Result<()> {
         self.enter()?;
+        if self.handle.has_moved() {
+            return Err(self.error(&Failure::of(ffi::SQLITE_READONLY_DBMOVED, "")));
+        }
         self.handle.execute(open::SIGN_OF_LIFE).map_err(|failure| self.error(&failure))
     }
 
@@ -265,7 +271,8 @@ impl Session {
 
     /// Tells the connection's state to who does not wait.
     pub(crate) fn publish(&self) {
-        let mut status = if self.is_changed { ConnectionStatus::CHANGED } else { ConnectionStatus::READY };
+        let is_as_opened = !self.is_changed && !self.is_outdated.get();
+        let mut status = if is_as_opened { ConnectionStatus::READY } else { ConnectionStatus::CHANGED };
         if !self.handle.is_autocommit() {
             status = status.with(ConnectionStatus::IN_TRANSACTION);
         }
@@ -280,8 +287,16 @@ impl Session {
         if self.monitor.is_cancelled() {
             return cancelled();
         }
-        let error = error::error(failure, &self.circumstances);
-        let is_lost = error.kind() == ErrorKind::IO || failure.code == ffi::SQLITE_READONLY_DBMOVED;
+        let error = match error::primary(failure.code) {
+            ffi::SQLITE_IOERR | ffi::SQLITE_READONLY if self.handle.has_moved() => {
+                error::moved(failure, &self.circumstances)
+            }
+            _ => error::error(failure, &self.circumstances),
+        };
+        let is_lost = matches!(error.kind(), ErrorKind::IO | ErrorKind::CONNECTION_LOST);
+        if error.kind() == ErrorKind::READ_ONLY && self.handle.is_read_only() && !self.options.is_read_only() {
+            self.is_outdated.set(true);
+        }
         // Opening a file again may help; a database in memory would be gone with its connection.
         if is_lost && self.options.place != Place::Memory {
             self.monitor.set_broken();

@@ -65,6 +65,11 @@ impl Session {
     }
 
     fn restore(&mut self) -> Result<()> {
+        if self.is_outdated.get() {
+            self.monitor.set_broken();
+            let message = "the file could not be written when this connection was opened";
+            return Err(Error::new(ErrorKind::CONNECTION_LOST, message));
+        }
         if !self.is_changed {
             return Ok(());
         }

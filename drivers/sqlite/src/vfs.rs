@@ -2,7 +2,7 @@
 //! disk, and that no database is opened that another copy of SQLite has open in this process.
 //!
 //! A single step of SQLite's virtual machine may read or write thousands of pages: then reading and writing are the places
-//! where it can be paused.
+//! where it can be paused. Nobody begins to write to a file with a write-ahead log that was removed or replaced.
 
 use crate::{
     coroutine::{self, Pause, Place},
@@ -139,6 +139,7 @@ fn pausing(system: &'static ffi::sqlite3_io_methods) -> &'static Methods {
         xRead: Some(read),
         xWrite: Some(write),
         xSync: Some(sync),
+        xShmLock: system.xShmLock.map(|_| lock_shared as LockShared),
         xClose: Some(close),
         ..*system
     };
@@ -196,6 +197,32 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
         // SAFETY: the arguments are SQLite's own.
         Some(sync) => unsafe { sync(file, flags) },
         None => ffi::SQLITE_IOERR_FSYNC,
+    }
+}
+
+type LockShared = unsafe extern "C" fn(*mut ffi::sqlite3_file, c_int, c_int, c_int) -> c_int;
+
+/// Takes or gives back locks of a write-ahead log. Where it is the lock to write, the file must still be the one at its
+/// path: what is written otherwise is lost when the last connection is closed. With a rollback journal SQLite itself
+/// looks; here it does not.
+unsafe extern "C" fn lock_shared(file: *mut ffi::sqlite3_file, first: c_int, count: c_int, flags: c_int) -> c_int {
+    const WRITE_LOCK: c_int = 0;
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    let system = unsafe { system(file) };
+    if first == WRITE_LOCK && flags == ffi::SQLITE_SHM_LOCK | ffi::SQLITE_SHM_EXCLUSIVE {
+        let mut has_moved: c_int = 0;
+        if let Some(control) = system.xFileControl {
+            // SAFETY: the file is SQLite's own, and the question is answered by an int.
+            unsafe { control(file, ffi::SQLITE_FCNTL_HAS_MOVED, (&raw mut has_moved).cast()) };
+        }
+        if has_moved != 0 {
+            return ffi::SQLITE_READONLY_DBMOVED;
+        }
+    }
+    match system.xShmLock {
+        // SAFETY: the arguments are SQLite's own.
+        Some(lock) => unsafe { lock(file, first, count, flags) },
+        None => ffi::SQLITE_IOERR_SHMLOCK,
     }
 }
 

@@ -275,6 +275,11 @@ impl Connection {
         self.state != State::Idle
     }
 
+    /// Whether a result is open, and no fetch of its rows was abandoned.
+    pub fn has_open_rows(&self) -> bool {
+        self.state == State::RowsOpen
+    }
+
     /// The state as the driver knows it. What is broken stays broken.
     pub fn status(&mut self) -> ConnectionStatus {
         if self.state == State::Broken {

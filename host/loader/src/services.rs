@@ -149,8 +149,24 @@ unsafe extern "C" fn connect_unix(services: *const (), path: RStr<'_>) -> FfiFut
 
 unsafe extern "C" fn sleep(services: *const (), duration_ms: u64) -> FfiFuture<()> {
     // SAFETY: the driver calls through a handle that it holds.
-    let runtime = unsafe { runtime(services) }.clone();
-    FfiFuture::new(InRuntime::new(runtime, async move { tokio::time::sleep(Duration::from_millis(duration_ms)).await }))
+    let runtime = unsafe { runtime(services) };
+    // As a task: on a runtime that has ended, tokio's timers panic, and tasks end at once.
+    let task = runtime.spawn(async move { tokio::time::sleep(Duration::from_millis(duration_ms)).await });
+    let task = AbortOnDrop(task);
+    FfiFuture::new(async move {
+        let mut task = task;
+        // It fails when the runtime has ended.
+        let _ = (&mut task.0).await;
+    })
+}
+
+/// A task that ends with who waits for it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 unsafe extern "C" fn yield_now(_services: *const ()) -> FfiFuture<()> {

@@ -160,15 +160,18 @@ fn a_full_database_is_told_and_breaks_nothing() {
 
 #[test]
 fn a_file_that_was_removed_breaks_the_connection() {
-    let file = TestFile::new();
-    let monitor = Arc::default();
-    let mut session = super::open_watched(&file.url("journal_mode=delete"), &monitor).unwrap();
-    setup(&mut session, &["CREATE TABLE t (a)"]);
-    std::fs::remove_file(file.path()).unwrap();
-    let error = fails(query(&mut session, "INSERT INTO t VALUES (1)", &[]), ErrorKind::READ_ONLY);
-    assert!(error.record().hint.contains("connect again"), "{error:?}");
-    assert!(monitor.status().contains(ConnectionStatus::BROKEN));
-    fails(query(&mut session, "SELECT 1", &[]), ErrorKind::CONNECTION_LOST);
+    for journal in ["delete", "wal"] {
+        let file = TestFile::new();
+        let monitor = Arc::default();
+        let url = file.url(&format!("journal_mode={journal}"));
+        let mut session = super::open_watched(&url, &monitor).unwrap();
+        setup(&mut session, &["CREATE TABLE t (a)"]);
+        std::fs::remove_file(file.path()).unwrap();
+        let error = fails(query(&mut session, "INSERT INTO t VALUES (1)", &[]), ErrorKind::CONNECTION_LOST);
+        assert!(error.to_string().contains("removed") && error.record().hint.contains("in use"), "{error:?}");
+        assert!(monitor.status().contains(ConnectionStatus::BROKEN));
+        fails(query(&mut session, "SELECT 1", &[]), ErrorKind::CONNECTION_LOST);
+    }
 }
 
 #[test]
