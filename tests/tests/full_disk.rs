@@ -1,14 +1,14 @@
 //! A disk that is full: an error of that kind, nothing lost, and the connection goes on when there is space again.
 
-use montrs_orm::{AiError, Database, DbError, DbErrorKind};
+use montrs_orm::{AiError, Connection, DbError, DbErrorKind};
 use montrs_tests::{TestFile, builder, process};
 use std::{fs, path::Path, process::Command};
 
 const INSERT: &str = "INSERT INTO t (b) VALUES (zeroblob($1))";
 
-/// A database with two rows, of one connection, which has a temporary table to be known by.
-async fn two_rows(url: &str) -> Database {
-    let db = builder(url).max_connections(1).connect().await.unwrap();
+/// A connection to a database with two rows, which has a temporary table to be known by.
+async fn two_rows(url: &str) -> Connection {
+    let mut db = builder(url).connect().await.unwrap().acquire().await.unwrap();
     db.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)").await.unwrap();
     db.execute("CREATE TEMP TABLE mark (x)").await.unwrap();
     for _ in 0..2 {
@@ -32,7 +32,7 @@ fn assert_full(error: &DbError) {
     assert!(!error.may_have_executed(), "{error:?}");
 }
 
-async fn assert_whole(db: &Database, rows: i64) {
+async fn assert_whole(db: &mut Connection, rows: i64) {
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), rows);
     assert_eq!(db.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok");
     let marks = db.query("SELECT count(*) FROM mark").fetch_scalar::<i64>().await;
@@ -40,7 +40,7 @@ async fn assert_whole(db: &Database, rows: i64) {
 }
 
 /// Fills the disk of a database with [`two_rows`]: in a transaction, in a savepoint, and without either.
-async fn fill_and_free(db: &Database, free: impl AsyncFnOnce()) {
+async fn fill_and_free(db: &mut Connection, free: impl AsyncFnOnce(&mut Connection)) {
     let mut tx = db.begin().await.unwrap();
     assert_full(&fill(&mut tx).await);
     let error = tx.execute(INSERT).bind(1).await.unwrap_err();
@@ -62,7 +62,7 @@ async fn fill_and_free(db: &Database, free: impl AsyncFnOnce()) {
     assert_full(&failed.unwrap_err());
     assert_whole(db, 2).await;
 
-    free().await;
+    free(db).await;
     let mut tx = db.begin().await.unwrap();
     tx.execute(INSERT).bind(200_000).await.unwrap();
     tx.execute(INSERT).bind(1).await.unwrap();
@@ -74,13 +74,12 @@ async fn fill_and_free(db: &Database, free: impl AsyncFnOnce()) {
 async fn a_database_at_its_largest_size_is_full() {
     for url in [TestFile::new().url(), "sqlite::memory:"] {
         let file = TestFile::new();
-        let db = two_rows(if url.contains("memory") { url } else { file.url() }).await;
-        let limit = |pages: i64| format!("PRAGMA max_page_count = {pages}");
-        let set = async |pages| {
-            db.query(montrs_orm::RuntimeSql(limit(pages))).fetch_scalar::<i64>().await.unwrap();
-        };
-        set(100).await;
-        fill_and_free(&db, async || set(1_000_000).await).await;
+        let mut db = two_rows(if url.contains("memory") { url } else { file.url() }).await;
+        db.execute("PRAGMA max_page_count = 100").await.unwrap();
+        fill_and_free(&mut db, async |db| {
+            db.execute("PRAGMA max_page_count = 1000000").await.unwrap();
+        })
+        .await;
     }
 }
 
@@ -92,10 +91,10 @@ fn each_journal(directory: &Path, limit: impl Fn(), free: impl Fn()) {
         // Pages are written before the commit.
         let url = format!("sqlite://{}?journal_mode={journal}&cache_size=10", name.display());
         runtime.block_on(async {
-            let db = two_rows(&url).await;
+            let mut db = two_rows(&url).await;
             limit();
-            fill_and_free(&db, async || free()).await;
-            db.close().await.unwrap();
+            fill_and_free(&mut db, async |_| free()).await;
+            drop(db);
             let db = builder(&url).connect().await.unwrap();
             assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 4, "{journal}");
             db.close().await.unwrap();

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use montrs_orm::{Connection, Database, DbErrorKind};
 use montrs_tests::{TestFile, builder, process};
-use std::{thread, time::Duration};
+use std::{pin::Pin, thread, time::Duration};
 use tokio::runtime::Runtime;
 
 const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
@@ -55,9 +55,24 @@ async fn play(scene: Scene, db: Database, url: String) {
     }
 }
 
-/// Ways to end a runtime.
-const ENDS: [fn(Runtime); 3] =
-    [drop, Runtime::shutdown_background, |runtime| runtime.shutdown_timeout(Duration::from_millis(20))];
+/// Ways to end a runtime, with a future that is not a task of it. Dropping a runtime waits for what runs on its blocking pool, so
+/// that future must go before.
+const ENDS: [fn(Runtime, Outside); 3] = [
+    |runtime, outside| {
+        drop(outside);
+        drop(runtime);
+    },
+    |runtime, outside| {
+        runtime.shutdown_background();
+        drop(outside);
+    },
+    |runtime, outside| {
+        runtime.shutdown_timeout(Duration::from_millis(20));
+        drop(outside);
+    },
+];
+
+type Outside = Pin<Box<dyn Future<Output = ()>>>;
 
 fn runtime(threads: usize) -> Runtime {
     let mut builder = match threads {
@@ -67,7 +82,7 @@ fn runtime(threads: usize) -> Runtime {
     builder.worker_threads(threads).enable_all().build().unwrap()
 }
 
-fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime), delay: Duration) {
+fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime, Outside), delay: Duration) {
     let url = format!("{}?journal_mode=wal&synchronous=full&busy_timeout=600000", file.url());
     let own = runtime(2);
     let mut holder: Option<Connection> = None;
@@ -84,8 +99,7 @@ fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime)
         for _ in 0..2 {
             tokio::spawn(play(scene, db.clone(), url.clone()));
         }
-        // One that is not a task: it is dropped after its runtime.
-        let mut outside = Box::pin(play(scene, db.clone(), url.clone()));
+        let mut outside: Outside = Box::pin(play(scene, db.clone(), url.clone()));
         for _ in 0..3 {
             assert!(outside.as_mut().now_or_never().is_none(), "{scene:?}");
             tokio::task::yield_now().await;
@@ -93,8 +107,7 @@ fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime)
         tokio::time::sleep(delay).await;
         (db, outside)
     });
-    end(ending);
-    drop(outside);
+    end(ending, outside);
     drop(db);
     drop(holder);
 }
