@@ -81,7 +81,7 @@ impl Database {
     /// A statement to be run on any connection of the pool; see [`Query`].
     #[track_caller]
     pub fn query(&self, sql: impl IntoSql) -> Query<'_> {
-        Query::new(Source::Pool(self, Location::caller()), sql.into_sql())
+        Query::new(Source::Pool(self, Location::caller()), sql.into_sql(), Box::default())
     }
 
     /// The same as [`query`](Self::query), for statements that are run for what they do.

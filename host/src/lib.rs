@@ -52,6 +52,7 @@ mod row;
 mod session;
 mod sql;
 mod statement_info;
+mod statements;
 mod stream;
 mod transaction;
 mod types;

@@ -69,6 +69,17 @@ enum State {
     Broken,
 }
 
+/// Waits for an answer, with a panic of the driver's future as an error. Not a function: the answers are large, and mostly
+/// there already.
+macro_rules! wait {
+    ($reply:expr) => {
+        match $reply.into_result() {
+            Ok(result) => result,
+            Err(future) => Caught(future).await,
+        }
+    };
+}
+
 /// Calls a slot of the connection and waits for its answer.
 macro_rules! call {
     ($connection:expr, $vtable:expr, $slot:ident($data:expr $(, $argument:expr)*)) => {{
@@ -77,7 +88,9 @@ macro_rules! call {
         // SAFETY: `&mut` on the connection makes the access exclusive, also while the reply's future lives: it is
         // awaited, or dropped, before the borrow ends. A future that is leaked is never polled again.
         let reply = unsafe { vtable.$slot()($data $(, $argument)*) };
-        $connection.finish(reply).await
+        let result = wait!(reply);
+        $connection.finish(&result);
+        result
     }};
 }
 
@@ -316,22 +329,19 @@ impl Connection {
         Err(DriverError::protocol("a statement or result was used on a connection that it does not belong to"))
     }
 
-    async fn finish<T>(&mut self, reply: Reply<T>) -> Result<T, DriverError> {
-        let result = wait(reply).await;
-        self.state = match &result {
+    /// Notes what an operation has ended with.
+    #[inline]
+    fn finish<T>(&mut self, result: &Result<T, DriverError>) {
+        self.state = match result {
             Err(error) if matches!(error.kind(), ErrorKind::PANICKED | ErrorKind::PROTOCOL) => State::Broken,
             _ => State::Idle,
         };
-        result
     }
 }
 
 /// Waits for an answer, with a panic of the driver's future as an error.
 pub(crate) async fn wait<T>(reply: Reply<T>) -> Result<T, DriverError> {
-    match reply.into_result() {
-        Ok(result) => result,
-        Err(future) => Caught(future).await,
-    }
+    wait!(reply)
 }
 
 /// A driver's future; drivers that are made with the SDK catch their panics themselves.
