@@ -130,12 +130,12 @@ impl Session {
             }
         };
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
-        let spare = self.batch.take().map_or(Batch::EMPTY, RowBatch::into_spare);
-        let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, spare);
+        let mut batch = self.batch.take().map_or(Batch::EMPTY, RowBatch::into_spare);
+        let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, &mut batch);
         let result = query.await?;
         prepared.set_columns(result.columns);
         self.rows = result.rows;
-        self.put(result.batch)?;
+        self.put(batch)?;
         Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
     }
 
@@ -147,15 +147,15 @@ impl Session {
     /// Fetches the next rows of the open result, which are then at hand. Tells how many rows the statement has changed, at
     /// its end.
     pub(crate) async fn next(&mut self) -> Result<Option<u64>, DbError> {
-        let spare = self.batch.take().map_or(Batch::EMPTY, RowBatch::into_spare);
+        let mut batch = self.batch.take().map_or(Batch::EMPTY, RowBatch::into_spare);
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open").into()) };
         take_turn().await;
-        let next = self.connection.next(rows, spare).await;
+        let next = self.connection.next(rows, &mut batch).await;
         if next.as_ref().map_or(true, |next| next.finished) {
             self.rows = None;
         }
         let next = next?;
-        self.put(next.batch)?;
+        self.put(batch)?;
         Ok(next.finished.then_some(next.affected))
     }
 
