@@ -238,8 +238,11 @@ impl Parameters {
 impl<'e> Source<'e> {
     async fn session(self) -> Result<SessionRef<'e>, DbError> {
         Ok(match self {
-            // In a box: the pool's future is large, and would be part of every query's, which is moved about.
-            Self::Pool(database, at) => SessionRef::Pooled(Box::pin(database.checkout(at)).await?),
+            Self::Pool(database, at) => SessionRef::Pooled(match database.try_checkout(at) {
+                Some(session) => session,
+                // In a box: the pool's future is large, and would be part of every query's.
+                None => Box::pin(database.checkout(at)).await?,
+            }),
             Self::Session(session) => SessionRef::Borrowed(session),
         })
     }
