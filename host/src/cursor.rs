@@ -1,6 +1,6 @@
 //! The rows of a statement that is being run.
 
-use crate::{Columns, DbError, DbErrorKind, Done, FromRow, Row, RowReader, transaction::SessionRef};
+use crate::{Columns, DbError, Done, FromRow, Row, RowReader, transaction::SessionRef};
 
 /// The result of a statement: its columns, its rows one by one, and what it did. Made by [`Query::cursor`].
 ///
@@ -27,7 +27,7 @@ impl<'e> Cursor<'e> {
 
     /// The columns of the result; none for a statement without one.
     pub fn columns(&self) -> &Columns {
-        self.session.columns()
+        self.session.layout().columns()
     }
 
     /// The next row, or `None` at the end. When the future is dropped while rows are fetched, the result is over: the next
@@ -41,12 +41,12 @@ impl<'e> Cursor<'e> {
             return Ok(None);
         }
         let place = self.advance();
-        Ok(self.session.row(place.0, place.1).map(|(row, _)| row))
+        Ok(Some(self.row(place)))
     }
 
     /// Finds the columns of a type.
     pub(crate) fn resolve<T: for<'r> FromRow<'r>>(&mut self) -> Result<(), DbError> {
-        self.session.statement().resolve::<T>().map_err(|error| self.failed(error))
+        self.session.layout_mut().resolve::<T>().map_err(|error| self.failed(error))
     }
 
     /// Whether the statement has left a transaction open, or was run in one.
@@ -61,7 +61,7 @@ impl<'e> Cursor<'e> {
     }
 
     pub(crate) fn sql(&self) -> &str {
-        self.session.sql()
+        self.session.layout().sql()
     }
 
     /// What the statement did, once all rows were read.
@@ -72,7 +72,7 @@ impl<'e> Cursor<'e> {
     /// How many rows can be read without asking the database.
     #[inline]
     pub(crate) fn rows_at_hand(&self) -> usize {
-        self.session.batch_rows().saturating_sub(self.index)
+        self.session.batch().rows().saturating_sub(self.index)
     }
 
     /// Reads all rows that are left.
@@ -88,16 +88,15 @@ impl<'e> Cursor<'e> {
     /// Reads the next of the rows at hand into a type that was [resolved](Self::resolve).
     #[inline]
     pub(crate) fn read<T: for<'r> FromRow<'r>>(&mut self) -> Result<T, DbError> {
-        let (index, number) = self.advance();
-        let Some((row, prepared)) = self.session.row(index, number) else { return Err(no_row_at_hand()) };
-        T::read(&mut RowReader::new(row, &prepared.plan)).map_err(|error| self.failed(error))
+        let place = self.advance();
+        let row = self.row(place);
+        T::read(&mut RowReader::new(row, self.session.layout().plan())).map_err(|error| self.failed(error))
     }
 
     /// Reads the next of the rows at hand.
     pub(crate) fn read_with<T>(&mut self, read: impl FnOnce(Row<'_>) -> Result<T, DbError>) -> Result<T, DbError> {
-        let (index, number) = self.advance();
-        let Some((row, _)) = self.session.row(index, number) else { return Err(no_row_at_hand()) };
-        read(row).map_err(|error| self.failed(error))
+        let place = self.advance();
+        read(self.row(place)).map_err(|error| self.failed(error))
     }
 
     /// Goes past the next of the rows at hand, and tells its place among them and in the result.
@@ -109,26 +108,26 @@ impl<'e> Cursor<'e> {
         place
     }
 
+    #[inline]
+    fn row(&self, (index, number): (usize, u64)) -> Row<'_> {
+        Row { columns: self.session.layout().columns(), batch: self.session.batch(), index, number }
+    }
+
     /// Sees to it that a row is at hand; `false` when there are no more.
     pub(crate) async fn fill(&mut self) -> Result<bool, DbError> {
         while self.rows_at_hand() == 0 {
             if !self.session.has_more() {
                 return Ok(false);
             }
-            self.index = 0;
             // In a box, so that the futures of short statements stay small.
             let next = Box::pin(self.session.next()).await;
             if let Some(affected) = next.map_err(|error| self.failed(error))? {
                 self.done.rows_affected = affected;
             }
+            self.index = 0;
         }
         Ok(true)
     }
-}
-
-#[cold]
-fn no_row_at_hand() -> DbError {
-    DbError::new(DbErrorKind::RowNotFound, "no row is at hand")
 }
 
 impl std::fmt::Debug for Cursor<'_> {

@@ -46,6 +46,7 @@ mod error;
 mod error_guide;
 mod executor;
 mod from_row;
+mod layout;
 mod pool;
 mod query;
 mod row;

@@ -1,13 +1,14 @@
 //! A connection with its prepared statements and the state of its transaction.
 
 use crate::{
-    Columns, DbError, DbErrorKind, Done, IntoSql, Query, Row, Sql, Transaction,
+    DbError, DbErrorKind, Done, IntoSql, Query, Sql, Transaction,
+    layout::Layout,
     query::{Parameters, Source},
-    statements::{Prepared, Statements},
+    statements::Statements,
     transaction::SessionRef,
 };
 use montrs_driver_abi::{
-    Batch, BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
+    BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
     TransactionOptions,
 };
 use montrs_driver_loader::{Connection, Rows};
@@ -21,8 +22,8 @@ use std::{num::NonZeroUsize, time::Duration};
 pub struct Session {
     connection: Connection,
     statements: Statements,
-    /// The rows at hand of the current statement's result, or buffers to use again.
-    batch: Option<RowBatch>,
+    /// The rows at hand of the last result.
+    batch: RowBatch,
     /// The result whose rows are being fetched; a reader that is dropped leaves it here.
     rows: Option<Rows>,
     /// How many transactions the caller has open: 0 is none, 1 the transaction, more are savepoints inside it.
@@ -55,7 +56,7 @@ impl Session {
         Self {
             connection,
             statements: Statements::new(statement_cache_capacity),
-            batch: None,
+            batch: RowBatch::EMPTY,
             rows: None,
             depth: 0,
             abandoned: None,
@@ -130,12 +131,12 @@ impl Session {
             }
         };
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
-        let mut batch = self.batch.take().map_or(Batch::EMPTY, RowBatch::into_spare);
-        let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, &mut batch);
+        let batch = self.batch.refill();
+        let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch);
         let result = query.await?;
-        prepared.set_columns(result.columns);
+        prepared.layout.set_columns(result.columns);
         self.rows = result.rows;
-        self.put(batch)?;
+        self.check()?;
         Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
     }
 
@@ -147,24 +148,24 @@ impl Session {
     /// Fetches the next rows of the open result, which are then at hand. Tells how many rows the statement has changed, at
     /// its end.
     pub(crate) async fn next(&mut self) -> Result<Option<u64>, DbError> {
-        let mut batch = self.batch.take().map_or(Batch::EMPTY, RowBatch::into_spare);
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open").into()) };
         take_turn().await;
-        let next = self.connection.next(rows, &mut batch).await;
+        let next = self.connection.next(rows, self.batch.refill()).await;
         if next.as_ref().map_or(true, |next| next.finished) {
             self.rows = None;
         }
         let next = next?;
-        self.put(batch)?;
+        self.check()?;
         Ok(next.finished.then_some(next.affected))
     }
 
-    fn put(&mut self, batch: Batch) -> Result<(), DbError> {
-        let batch = batch.check().map_err(|error| self.unreadable(error))?;
-        if batch.rows() > 0 && batch.columns() != self.columns().len() {
+    /// Sees to it that the rows that came can be read.
+    #[inline]
+    fn check(&mut self) -> Result<(), DbError> {
+        self.batch.check().map_err(|error| self.unreadable(error))?;
+        if self.batch.rows() > 0 && self.batch.columns() != self.layout().columns().len() {
             return Err(self.unreadable(BatchError::WrongLength));
         }
-        self.batch = Some(batch);
         Ok(())
     }
 
@@ -175,32 +176,21 @@ impl Session {
         DbError::new(DbErrorKind::DriverProtocol, error.to_string()).after_execution()
     }
 
-    /// How many rows came last.
+    /// The rows that came last.
     #[inline]
-    pub(crate) fn batch_rows(&self) -> usize {
-        self.batch.as_ref().map_or(0, RowBatch::rows)
+    pub(crate) fn batch(&self) -> &RowBatch {
+        &self.batch
     }
 
-    /// One of the rows that came last, and the statement that it is of; `number` is its place in the result.
+    /// What is known of the last result.
     #[inline]
-    pub(crate) fn row(&self, index: usize, number: u64) -> Option<(Row<'_>, &Prepared)> {
-        let (prepared, batch) = (self.statements.current(), self.batch.as_ref()?);
-        Some((Row { columns: &prepared.columns, batch, index, number }, prepared))
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.statements.current().layout
     }
 
-    /// The statement that was run last.
-    pub(crate) fn statement(&mut self) -> &mut Prepared {
-        self.statements.current_mut()
-    }
-
-    /// The columns of the last result.
-    pub(crate) fn columns(&self) -> &Columns {
-        &self.statements.current().columns
-    }
-
-    /// The text of the statement that was run last.
-    pub(crate) fn sql(&self) -> &str {
-        self.statements.current().text.as_str()
+    #[inline]
+    pub(crate) fn layout_mut(&mut self) -> &mut Layout {
+        &mut self.statements.current_mut().layout
     }
 
     /// Takes the parameters of a query that was run.
