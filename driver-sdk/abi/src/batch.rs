@@ -321,6 +321,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_cannot_be_read_while_they_are_written() {
+        let mut rows = RowBatch::EMPTY;
+        for text in ["grüße", "more"] {
+            let batch = rows.refill();
+            batch.clear(1);
+            batch.push(ValueRef::Text(text)).unwrap();
+            batch.end_row();
+            assert_eq!((rows.rows(), rows.value(0, 0)), (0, Err(BatchError::OutsideBatch)));
+            rows.check().unwrap();
+            assert_eq!(rows.value(0, 0), Ok(ValueRef::Text(text)));
+        }
+        let batch = rows.refill();
+        batch.clear(1);
+        batch.push_unchecked_text(Kind::TEXT, b"\xff").unwrap();
+        batch.end_row();
+        assert_eq!(rows.check(), Err(BatchError::NotUtf8));
+        assert_eq!(rows.rows(), 0);
+    }
+
+    #[test]
     fn invalid_text_is_demoted_and_its_neighbours_stay() {
         let mut batch = Batch::EMPTY;
         batch.clear(3);
