@@ -63,6 +63,7 @@ struct Inner {
 #[derive(Default)]
 struct Connections {
     /// The one that was used last at the end.
+    #[allow(clippy::vec_box, reason = "a session is large, and moved at each check-out")]
     idle: Vec<Box<Session>>,
     open: usize,
     /// By the number of their lease.
