@@ -42,17 +42,17 @@ pub trait Connection: Send + 'static {
     /// Runs the statement and answers with its first rows.
     ///
     /// Rows are written to `batch` until it holds about [`QueryOptions::batch_bytes`]; what is left is fetched with
-    /// [`next`](Self::next). Begin with [`Batch::clear`].
+    /// [`next`](Self::next). Begin with [`Batch::clear`]: the batch is the host's, and comes as it was read.
     fn query<'a>(
         &'a mut self,
         statement: &'a mut Self::Statement,
         parameters: Params<'_>,
         options: QueryOptions,
-        batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<Self::Rows>>;
 
     /// The next rows of an open result.
-    fn next<'a>(&'a mut self, rows: &'a mut Self::Rows, batch: Batch) -> Reply<'a, NextBatch>;
+    fn next<'a>(&'a mut self, rows: &'a mut Self::Rows, batch: &'a mut Batch) -> Reply<'a, NextBatch>;
 
     /// Ends an open result early, so that the next statement can run.
     fn close_rows<'a>(&'a mut self, rows: &'a mut Self::Rows) -> Reply<'a, ()> {
@@ -112,12 +112,10 @@ pub trait Connection: Send + 'static {
     }
 }
 
-/// The answer to a query.
+/// The answer to a query, beside its first rows.
 pub struct Fetched<R> {
     /// The columns; keep them with the statement and clone the pointer.
     pub columns: RArc<ColumnSet>,
-    /// The first rows.
-    pub batch: Batch,
     /// The rows that were changed, when the statement has ended.
     pub affected: u64,
     /// The key of the row that was inserted last, where the database counts them.
@@ -128,8 +126,8 @@ pub struct Fetched<R> {
 
 impl<R> Fetched<R> {
     /// A result that is complete.
-    pub fn finished(columns: RArc<ColumnSet>, batch: Batch, affected: u64) -> Self {
-        Self { columns, batch, affected, last_insert_id: None, rows: None }
+    pub fn finished(columns: RArc<ColumnSet>, affected: u64) -> Self {
+        Self { columns, affected, last_insert_id: None, rows: None }
     }
 }
 
@@ -158,6 +156,15 @@ pub(crate) fn object<C: Connection>(connection: C) -> ConnectionObject {
     let data = Box::into_raw(Box::new(connection)).cast();
     // SAFETY: the slots cast `data` back to the `C` that it points to, and `C` is `Send`; calls do not overlap.
     unsafe { ConnectionObject::new(data, Slots::<C>::VTABLE) }
+}
+
+/// # Safety
+///
+/// `batch` must be valid for the call and for the life of the future that comes of it, and be nobody else's meanwhile: so
+/// the ABI's rules have it.
+pub(crate) unsafe fn lent(batch: *mut Batch) -> &'static mut Batch {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *batch }
 }
 
 /// # Safety

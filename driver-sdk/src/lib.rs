@@ -47,15 +47,15 @@
 //!         statement: &'a mut String,
 //!         _parameters: Params<'_>,
 //!         _options: QueryOptions,
-//!         mut batch: Batch,
+//!         batch: &'a mut Batch,
 //!     ) -> Reply<'a, Fetched<()>> {
 //!         batch.clear(1);
 //!         let row = batch.push(ValueRef::Text(statement));
 //!         batch.end_row();
-//!         Reply::ready(row.map(|()| Fetched::finished(ColumnSet::of([Column::named("sql")]), batch, 0)))
+//!         Reply::ready(row.map(|()| Fetched::finished(ColumnSet::of([Column::named("sql")]), 0)))
 //!     }
 //!
-//!     fn next<'a>(&'a mut self, _rows: &'a mut (), _spare: Batch) -> Reply<'a, NextBatch> {
+//!     fn next<'a>(&'a mut self, _rows: &'a mut (), _batch: &'a mut Batch) -> Reply<'a, NextBatch> {
 //!         Reply::ready(Err(Error::new(ErrorKind::PROTOCOL, "the result has ended")))
 //!     }
 //!

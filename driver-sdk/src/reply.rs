@@ -22,6 +22,7 @@ enum Inner<'a, T> {
 
 impl<'a, T> Reply<'a, T> {
     /// The operation has ended.
+    #[inline]
     pub fn ready(result: Result<T>) -> Self {
         Self(Inner::Ready(result))
     }
@@ -29,6 +30,18 @@ impl<'a, T> Reply<'a, T> {
     /// The operation goes on in this future.
     pub fn later(future: impl Future<Output = Result<T>> + Send + 'a) -> Self {
         Self(Inner::Later(Box::pin(future)))
+    }
+
+    /// The same, with its value changed.
+    #[inline]
+    pub fn map<U: 'a>(self, change: impl FnOnce(T) -> U + Send + 'a) -> Reply<'a, U>
+    where
+        T: 'a,
+    {
+        match self.0 {
+            Inner::Ready(result) => Reply::ready(result.map(change)),
+            Inner::Later(future) => Reply::later(async move { future.await.map(change) }),
+        }
     }
 
     /// The operation cannot be done by this driver: an error of kind
@@ -46,6 +59,7 @@ impl<T> From<Result<T>> for Reply<'_, T> {
 
 impl<T: Send + 'static> Reply<'static, T> {
     /// Sends the reply over the boundary, its value changed to the form that crosses.
+    #[inline]
     pub(crate) fn into_abi<U: 'static>(self, convert: fn(T) -> U) -> abi::Reply<U> {
         match self.0 {
             Inner::Ready(result) => abi::Reply::now(result.map(convert)),

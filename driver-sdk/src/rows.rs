@@ -1,6 +1,10 @@
 //! The slots of an open result.
 
-use crate::{Batch, Connection, NextBatch, connection::exclusive, guard};
+use crate::{
+    Batch, Connection, NextBatch,
+    connection::{exclusive, lent},
+    guard,
+};
 use montrs_driver_abi::{
     Reply as AbiReply, RowsObject, RowsVtable, RowsVtableRef,
     abi_stable::{prefix_type::WithMetadata, staticref},
@@ -32,13 +36,15 @@ unsafe fn rows<C: Connection>(rows: *mut ()) -> &'static mut C::Rows {
     unsafe { &mut *rows.cast() }
 }
 
-unsafe extern "C" fn next<C: Connection>(data: *mut (), connection: *mut (), spare: Batch) -> AbiReply<NextBatch> {
+unsafe extern "C" fn next<C: Connection>(data: *mut (), connection: *mut (), batch: *mut Batch) -> AbiReply<NextBatch> {
     guard::slot(
         |next| next,
         || {
             // SAFETY: this table belongs to connections of type `C` and their results.
             let (connection, rows) = unsafe { (exclusive::<C>(connection), rows::<C>(data)) };
-            connection.next(rows, spare)
+            // SAFETY: the host lends its batch, by the rules of this slot.
+            let batch = unsafe { lent(batch) };
+            connection.next(rows, batch)
         },
     )
 }

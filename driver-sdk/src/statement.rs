@@ -1,6 +1,10 @@
 //! The slots of a statement.
 
-use crate::{Batch, Connection, Description, Fetched, Params, QueryOptions, connection::exclusive, guard, rows};
+use crate::{
+    Batch, Connection, Description, Fetched, Params, QueryOptions,
+    connection::{exclusive, lent},
+    guard, rows,
+};
 use montrs_driver_abi::{
     QueryReply, Reply as AbiReply, StatementObject, StatementVtable, StatementVtableRef,
     abi_stable::{prefix_type::WithMetadata, staticref},
@@ -37,19 +41,20 @@ unsafe extern "C" fn query<C: Connection>(
     connection: *mut (),
     parameters: Params<'_>,
     options: QueryOptions,
-    spare: Batch,
+    batch: *mut Batch,
 ) -> AbiReply<QueryReply> {
     guard::slot(query_reply::<C>, || {
         // SAFETY: this table belongs to connections of type `C` and their statements.
         let (connection, statement) = unsafe { (exclusive::<C>(connection), statement::<C>(data)) };
-        connection.query(statement, parameters, options, spare)
+        // SAFETY: the host lends its batch, by the rules of this slot.
+        let batch = unsafe { lent(batch) };
+        connection.query(statement, parameters, options, batch)
     })
 }
 
 fn query_reply<C: Connection>(fetched: Fetched<C::Rows>) -> QueryReply {
     QueryReply {
         columns: fetched.columns,
-        batch: fetched.batch,
         affected: fetched.affected,
         last_insert_id: fetched.last_insert_id.into(),
         rows: fetched.rows.map(rows::object::<C>).into(),

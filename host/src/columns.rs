@@ -43,6 +43,12 @@ impl Columns {
         Self(columns)
     }
 
+    /// Whether these are the same columns, and not just equal ones.
+    #[inline]
+    pub(crate) fn are(&self, columns: &RArc<ColumnSet>) -> bool {
+        std::ptr::eq(&*self.0, &**columns)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.columns.len()

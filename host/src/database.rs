@@ -2,7 +2,7 @@
 
 use crate::{
     Capability, Connection, DatabaseBuilder, DbError, IntoSql, Query, Session, Transaction, TransactionOptions,
-    pool::{Pool, PooledSession},
+    pool::{Pool, PoolStatus, PooledSession},
     query::Source,
     transaction::SessionRef,
 };
@@ -21,19 +21,6 @@ struct Inner {
     database: Arc<loader::Database>,
     driver: loader::LoadedDriver,
     redacted_url: String,
-}
-
-/// How many connections there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Open connections, in use or not.
-    pub open: usize,
-    /// Open connections that nobody uses.
-    pub idle: usize,
-    /// Callers that wait for a connection.
-    pub waiting: usize,
-    /// The most connections that will be open.
-    pub max: usize,
 }
 
 impl Database {
@@ -81,7 +68,7 @@ impl Database {
     /// A statement to be run on any connection of the pool; see [`Query`].
     #[track_caller]
     pub fn query(&self, sql: impl IntoSql) -> Query<'_> {
-        Query::new(Source::Pool(self, Location::caller()), sql.into_sql())
+        Query::new(Source::Pool(self, Location::caller()), sql.into_sql(), Box::default())
     }
 
     /// The same as [`query`](Self::query), for statements that are run for what they do.
@@ -183,8 +170,7 @@ impl Database {
 
     /// How many connections there are.
     pub fn pool_status(&self) -> PoolStatus {
-        let status = self.0.pool.status();
-        PoolStatus { open: status.size, idle: status.available, waiting: status.waiting, max: status.max_size }
+        self.0.pool.status()
     }
 
     /// The name, version and licence of the driver.
@@ -207,8 +193,16 @@ impl Database {
         self.0.pool.close().await
     }
 
+    /// A connection, where one is idle.
+    pub(crate) fn try_checkout(&self, at: &'static Location<'static>) -> Option<PooledSession> {
+        self.0.pool.try_acquire(at)
+    }
+
     pub(crate) async fn checkout(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
-        self.0.pool.acquire(at).await
+        match self.try_checkout(at) {
+            Some(session) => Ok(session),
+            None => self.0.pool.acquire(at).await,
+        }
     }
 }
 

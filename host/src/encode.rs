@@ -56,6 +56,7 @@ impl EncodeError {
 }
 
 /// Appends a value to the parameters.
+#[inline]
 pub(crate) fn push<T: Encode + ?Sized>(
     parameters: &mut ParamBuffer,
     name: Option<&str>,
@@ -76,6 +77,7 @@ pub(crate) fn push<T: Encode + ?Sized>(
 macro_rules! encode {
     ($($type:ty => |$value:ident| $encoded:expr;)*) => {
         $(impl Encode for $type {
+            #[inline]
             fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
                 let $value = self;
                 Ok(Encoded::Borrowed($encoded))
@@ -126,6 +128,7 @@ impl<T: Encode> Encode for Option<T> {
 }
 
 impl<T: Encode + ?Sized> Encode for &T {
+    #[inline]
     fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
         (**self).encode()
     }

@@ -1,7 +1,6 @@
 //! What can run a statement.
 
 use crate::{Connection, Database, IntoSql, Query, Session, Transaction};
-use std::panic::Location;
 
 /// Anything that a statement can be run on: `&Database`, `&mut Connection`, `&mut Transaction`, `&mut Session`. For
 /// functions that leave the choice to their caller.
@@ -28,7 +27,7 @@ pub trait Executor<'e>: sealed::Sealed {
 impl<'e> Executor<'e> for &'e Database {
     #[track_caller]
     fn run(self, sql: impl IntoSql) -> Query<'e> {
-        Query::new(crate::query::Source::Pool(self, Location::caller()), sql.into_sql())
+        self.query(sql)
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{Columns, DbError, DbErrorKind, Decode, Row, row::short_type_name};
 /// }
 /// ```
 ///
-/// By hand, it takes two steps: [`resolve`](Self::resolve) finds the columns once for a result, and
+/// By hand, it takes two steps: [`resolve`](Self::resolve) finds the columns once for a statement, and
 /// [`read`](Self::read) takes their values, in the same order, once for a row.
 ///
 /// ```
@@ -65,7 +65,7 @@ pub trait FromRow<'r>: Sized {
     /// The columns that the type reads, those of flattened types included: the data model, for tools to read.
     fn fields(fields: &mut Vec<Field>);
 
-    /// Finds the type's columns in a result. Called once for a result.
+    /// Finds the type's columns in a result. What it finds is kept for as long as a statement's columns are the same.
     ///
     /// # Errors
     ///

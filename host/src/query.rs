@@ -1,10 +1,10 @@
 //! A statement with its parameters, ready to be run.
 
 use crate::{
-    Database, DbError, DbErrorKind, Decode, Encode, FromRow, Row, RowReader, RowStream, Sql, StatementInfo,
+    Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, Row, RowStream, Sql, StatementInfo,
     cursor::Cursor, encode, session::Session, transaction::SessionRef,
 };
-use montrs_driver_abi::{ParamBuffer, QueryOptions};
+use montrs_driver_abi::ParamBuffer;
 use std::{panic::Location, pin::Pin};
 
 /// A statement with its parameters. It does nothing until one of its methods, or it itself, is awaited.
@@ -17,8 +17,15 @@ use std::{panic::Location, pin::Pin};
 pub struct Query<'e> {
     source: Source<'e>,
     sql: Sql,
-    parameters: ParamBuffer,
-    /// The first parameter that could not be encoded.
+    /// In a box, because a query is moved about; the session keeps it for the next one.
+    parameters: Box<Parameters>,
+}
+
+/// What was bound to a query.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    values: ParamBuffer,
+    /// The first one that could not be encoded.
     error: Option<DbError>,
 }
 
@@ -49,12 +56,11 @@ impl Done {
     }
 }
 
-/// About how many bytes of rows cross at once.
-const BATCH_BYTES: u32 = 64 * 1024;
-
 impl<'e> Query<'e> {
-    pub(crate) fn new(source: Source<'e>, sql: Sql) -> Self {
-        Self { source, sql, parameters: ParamBuffer::default(), error: None }
+    /// `parameters` is empty.
+    #[inline]
+    pub(crate) fn new(source: Source<'e>, sql: Sql, parameters: Box<Parameters>) -> Self {
+        Self { source, sql, parameters }
     }
 
     /// Binds the next parameter: the first call is for `$1`. A value that cannot be sent is reported when the query is
@@ -68,11 +74,10 @@ impl<'e> Query<'e> {
         self.push(Some(name), &value)
     }
 
+    #[inline]
     fn push(mut self, name: Option<&str>, value: &impl Encode) -> Self {
-        if let Err(error) = encode::push(&mut self.parameters, name, value) {
-            let name = name.map_or_else(|| format!("${}", self.parameters.len() + 1), |name| format!(":{name}"));
-            let error = DbError::new(DbErrorKind::Encode, format!("parameter {name} cannot be sent: {error}"));
-            self.error.get_or_insert(error);
+        if let Err(error) = encode::push(&mut self.parameters.values, name, value) {
+            self.parameters.refuse(name, &error);
         }
         self
     }
@@ -84,9 +89,8 @@ impl<'e> Query<'e> {
     /// [`RowNotFound`](DbErrorKind::RowNotFound) when there is none; what the database says; a row that does not fit `T`.
     pub async fn fetch_one<T: for<'r> FromRow<'r>>(self) -> Result<T, DbError> {
         let mut cursor = self.start(1).await?;
-        let plan = cursor.plan::<T>()?;
-        let row = cursor.first(|row| T::read(&mut RowReader::new(row, &plan))).await?;
-        row.ok_or_else(|| no_row(cursor.sql()))
+        cursor.resolve::<T>()?;
+        if cursor.fill().await? { cursor.read() } else { Err(no_row(cursor.sql())) }
     }
 
     /// The first row, if there is one. What the statement would return after it is not fetched.
@@ -96,8 +100,8 @@ impl<'e> Query<'e> {
     /// What the database says; a row that does not fit `T`.
     pub async fn fetch_optional<T: for<'r> FromRow<'r>>(self) -> Result<Option<T>, DbError> {
         let mut cursor = self.start(1).await?;
-        let plan = cursor.plan::<T>()?;
-        cursor.first(|row| T::read(&mut RowReader::new(row, &plan))).await
+        cursor.resolve::<T>()?;
+        if cursor.fill().await? { cursor.read().map(Some) } else { Ok(None) }
     }
 
     /// The first column of the first row.
@@ -107,8 +111,7 @@ impl<'e> Query<'e> {
     /// As for [`fetch_one`](Self::fetch_one).
     pub async fn fetch_scalar<T: for<'r> Decode<'r>>(self) -> Result<T, DbError> {
         let mut cursor = self.start(1).await?;
-        let value = cursor.first(|row| row.get(0)).await?;
-        value.ok_or_else(|| no_row(cursor.sql()))
+        if cursor.fill().await? { cursor.read_with(|row| row.get(0)) } else { Err(no_row(cursor.sql())) }
     }
 
     /// All rows.
@@ -118,9 +121,13 @@ impl<'e> Query<'e> {
     /// What the database says; a row that does not fit `T`.
     pub async fn fetch_all<T: for<'r> FromRow<'r>>(self) -> Result<Vec<T>, DbError> {
         let mut cursor = self.start(0).await?;
-        let plan = cursor.plan::<T>()?;
+        cursor.resolve::<T>()?;
         let mut out = Vec::with_capacity(cursor.rows_at_hand());
-        cursor.each(|row| T::read(&mut RowReader::new(row, &plan)).map(|value| out.push(value))).await?;
+        while cursor.fill().await? {
+            for _ in 0..cursor.rows_at_hand() {
+                out.push(cursor.read()?);
+            }
+        }
         Ok(out)
     }
 
@@ -198,25 +205,44 @@ impl<'e> Query<'e> {
         Ok(cursor.done())
     }
 
-    async fn start(self, max_rows: u64) -> Result<Cursor<'e>, DbError> {
-        if let Some(error) = self.error {
+    /// Runs the statement up to its first rows.
+    async fn start(mut self, max_rows: u64) -> Result<Cursor<'e>, DbError> {
+        if let Some(error) = self.parameters.error.take() {
             return Err(error.in_statement(self.sql.as_str()));
         }
         let mut session = self.source.session().await?;
-        let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
-        let result = session.run(&self.sql, self.parameters.as_params(), options).await;
-        match result {
-            Ok(result) => Cursor::new(session, self.sql, result),
+        let done = session.run(&self.sql, &self.parameters.values, max_rows).await;
+        session.recycle(self.parameters);
+        match done {
+            Ok(done) => Ok(Cursor::new(session, done)),
             Err(error) => Err(error.in_statement(self.sql.as_str())),
         }
+    }
+}
+
+impl Parameters {
+    /// Empties them for the next query.
+    pub(crate) fn clear(&mut self) {
+        self.values.clear();
+        self.error = None;
+    }
+
+    #[cold]
+    fn refuse(&mut self, name: Option<&str>, error: &EncodeError) {
+        let name = name.map_or_else(|| format!("${}", self.values.len() + 1), |name| format!(":{name}"));
+        let error = DbError::new(DbErrorKind::Encode, format!("parameter {name} cannot be sent: {error}"));
+        self.error.get_or_insert(error);
     }
 }
 
 impl<'e> Source<'e> {
     async fn session(self) -> Result<SessionRef<'e>, DbError> {
         Ok(match self {
-            // In a box: the pool's future is large, and would be part of every query's, which is moved about.
-            Self::Pool(database, at) => SessionRef::Pooled(Box::pin(database.checkout(at)).await?),
+            Self::Pool(database, at) => SessionRef::Pooled(match database.try_checkout(at) {
+                Some(session) => session,
+                // In a box: the pool's future is large, and would be part of every query's.
+                None => Box::pin(database.checkout(at)).await?,
+            }),
             Self::Session(session) => SessionRef::Borrowed(session),
         })
     }
@@ -234,7 +260,10 @@ impl<'e> IntoFuture for Query<'e> {
 impl std::fmt::Debug for Query<'_> {
     /// The SQL and the number of parameters; not their values, which may be secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Query").field("sql", &self.sql.as_str()).field("parameters", &self.parameters.len()).finish()
+        f.debug_struct("Query")
+            .field("sql", &self.sql.as_str())
+            .field("parameters", &self.parameters.values.len())
+            .finish()
     }
 }
 

@@ -1,11 +1,17 @@
 //! A connection with its prepared statements and the state of its transaction.
 
-use crate::{DbError, DbErrorKind, IntoSql, Query, Sql, Transaction, query::Source, transaction::SessionRef};
-use lru::LruCache;
-use montrs_driver_abi::{
-    Batch, ConnectionStatus, Description, DriverError, ErrorKind, NextBatch, Params, QueryOptions, TransactionOptions,
+use crate::{
+    DbError, DbErrorKind, Done, IntoSql, Query, Sql, Transaction,
+    layout::Layout,
+    query::{Parameters, Source},
+    statements::Statements,
+    transaction::SessionRef,
 };
-use montrs_driver_loader::{Connection, QueryResult, Rows, Statement};
+use montrs_driver_abi::{
+    BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
+    TransactionOptions,
+};
+use montrs_driver_loader::{Connection, Rows};
 use std::{num::NonZeroUsize, time::Duration};
 
 /// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
@@ -15,7 +21,9 @@ use std::{num::NonZeroUsize, time::Duration};
 /// operation.
 pub struct Session {
     connection: Connection,
-    statements: LruCache<Sql, Statement>,
+    statements: Statements,
+    /// The rows at hand of the last result.
+    batch: RowBatch,
     /// The result whose rows are being fetched; a reader that is dropped leaves it here.
     rows: Option<Rows>,
     /// How many transactions the caller has open: 0 is none, 1 the transaction, more are savepoints inside it.
@@ -24,8 +32,8 @@ pub struct Session {
     abandoned: Option<u32>,
     /// The transaction has ended under the caller's feet: until the caller has ended it too, nothing runs.
     lost: Option<Lost>,
-    /// Buffers of a batch that was read.
-    spare: Option<Batch>,
+    /// For the next query.
+    parameters: Option<Box<Parameters>>,
 }
 
 /// How a transaction came to its end although the caller has not ended it.
@@ -37,6 +45,9 @@ enum Lost {
     EndedInSql,
 }
 
+/// About how many bytes of rows cross at once.
+const BATCH_BYTES: u32 = 64 * 1024;
+
 /// What a reset may take before the connection is given up.
 pub(crate) const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,18 +55,20 @@ impl Session {
     pub(crate) fn new(connection: Connection, statement_cache_capacity: NonZeroUsize) -> Self {
         Self {
             connection,
-            statements: LruCache::new(statement_cache_capacity),
+            statements: Statements::new(statement_cache_capacity),
+            batch: RowBatch::EMPTY,
             rows: None,
             depth: 0,
             abandoned: None,
             lost: None,
-            spare: None,
+            parameters: None,
         }
     }
 
     /// A statement to be run in this session; see [`Query`].
     pub fn query(&mut self, sql: impl IntoSql) -> Query<'_> {
-        Query::new(Source::Session(self), sql.into_sql())
+        let parameters = self.parameters.take().unwrap_or_default();
+        Query::new(Source::Session(self), sql.into_sql(), parameters)
     }
 
     /// The same as [`query`](Self::query), for statements that are run for what they do.
@@ -107,26 +120,24 @@ impl Session {
         Ok(self.connection.ping().await?)
     }
 
-    /// Runs a statement and answers with its first rows; when there are more, [`next`](Self::next) has them.
-    pub(crate) async fn run(
-        &mut self,
-        sql: &Sql,
-        parameters: Params<'_>,
-        options: QueryOptions,
-    ) -> Result<QueryResult, DbError> {
+    /// Runs a statement up to its first rows, which are then at hand.
+    pub(crate) async fn run(&mut self, sql: &Sql, parameters: &ParamBuffer, max_rows: u64) -> Result<Done, DbError> {
         self.ready().await?;
-        let spare = self.spare.take().unwrap_or(Batch::EMPTY);
-        let statement = match self.statements.get_mut(sql) {
-            Some(statement) => statement,
+        let prepared = match self.statements.find(sql) {
+            Some(prepared) => prepared,
             None => {
                 let statement = Box::pin(self.connection.prepare(sql.as_str())).await?;
-                self.statements.put(sql.clone(), statement);
-                self.statements.get_mut(sql).expect("it was put there just now")
+                self.statements.add(sql.clone(), statement)
             }
         };
-        let mut result = self.connection.query(statement, parameters, options, spare).await?;
-        self.rows = result.rows.take();
-        Ok(result)
+        let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
+        let batch = self.batch.refill();
+        let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch);
+        let result = query.await?;
+        prepared.layout.set_columns(result.columns);
+        self.rows = result.rows;
+        self.check()?;
+        Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
     }
 
     /// Whether the last result has more rows.
@@ -134,26 +145,58 @@ impl Session {
         self.rows.is_some()
     }
 
-    /// The next rows of the open result.
-    pub(crate) async fn next(&mut self) -> Result<NextBatch, DriverError> {
-        let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open")) };
+    /// Fetches the next rows of the open result, which are then at hand. Tells how many rows the statement has changed, at
+    /// its end.
+    pub(crate) async fn next(&mut self) -> Result<Option<u64>, DbError> {
+        let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open").into()) };
         take_turn().await;
-        let spare = self.spare.take().unwrap_or(Batch::EMPTY);
-        let next = self.connection.next(rows, spare).await;
+        let next = self.connection.next(rows, self.batch.refill()).await;
         if next.as_ref().map_or(true, |next| next.finished) {
             self.rows = None;
         }
-        next
+        let next = next?;
+        self.check()?;
+        Ok(next.finished.then_some(next.affected))
+    }
+
+    /// Sees to it that the rows that came can be read.
+    #[inline]
+    fn check(&mut self) -> Result<(), DbError> {
+        self.batch.check().map_err(|error| self.unreadable(error))?;
+        if self.batch.rows() > 0 && self.batch.columns() != self.layout().columns().len() {
+            return Err(self.unreadable(BatchError::WrongLength));
+        }
+        Ok(())
     }
 
     /// Sees to it that nobody uses the connection again: what its driver answered could not be read.
-    pub(crate) fn give_up(&mut self) {
+    #[cold]
+    fn unreadable(&mut self, error: BatchError) -> DbError {
         self.connection.give_up();
+        DbError::new(DbErrorKind::DriverProtocol, error.to_string()).after_execution()
     }
 
-    /// Takes back the buffers of a batch that was read.
-    pub(crate) fn recycle(&mut self, spare: Batch) {
-        self.spare = Some(spare);
+    /// The rows that came last.
+    #[inline]
+    pub(crate) fn batch(&self) -> &RowBatch {
+        &self.batch
+    }
+
+    /// What is known of the last result.
+    #[inline]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.statements.current().layout
+    }
+
+    #[inline]
+    pub(crate) fn layout_mut(&mut self) -> &mut Layout {
+        &mut self.statements.current_mut().layout
+    }
+
+    /// Takes the parameters of a query that was run.
+    pub(crate) fn recycle(&mut self, mut parameters: Box<Parameters>) {
+        parameters.clear();
+        self.parameters = Some(parameters);
     }
 
     /// Tells parameters and columns of a statement.

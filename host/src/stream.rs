@@ -1,6 +1,6 @@
 //! Rows as a stream.
 
-use crate::{DbError, FromRow, Plan, RowReader, cursor::Cursor};
+use crate::{DbError, FromRow, cursor::Cursor};
 use futures_core::Stream;
 use std::{
     future::poll_fn,
@@ -12,8 +12,6 @@ use std::{
 #[must_use = "a stream does nothing until its items are taken"]
 pub struct RowStream<'e, T> {
     state: State<'e>,
-    /// The plan for `T`, once the columns are known.
-    plan: Option<Plan>,
     row: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -30,7 +28,7 @@ enum State<'e> {
 impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
     pub(crate) fn new(start: impl Future<Output = Result<Cursor<'e>, DbError>> + Send + 'e) -> Self {
         let state = State::Filling(Box::pin(async move { fill(Box::new(start.await?)).await }));
-        Self { state, plan: None, row: std::marker::PhantomData }
+        Self { state, row: std::marker::PhantomData }
     }
 
     /// The next row, or `None` at the end. Dropping the future loses no row.
@@ -43,7 +41,7 @@ impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
             match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Poll::Ready(None),
                 State::Reading(mut cursor) if cursor.rows_at_hand() > 0 => {
-                    let row = self.read(&mut cursor);
+                    let row = cursor.resolve::<T>().and_then(|()| cursor.read());
                     if row.is_ok() {
                         self.state = State::Reading(cursor);
                     }
@@ -63,14 +61,6 @@ impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
                 }
             }
         }
-    }
-
-    fn read(&mut self, cursor: &mut Cursor<'e>) -> Result<T, DbError> {
-        let plan = match &mut self.plan {
-            Some(plan) => plan,
-            none => none.insert(cursor.plan::<T>()?),
-        };
-        cursor.read(|row| T::read(&mut RowReader::new(row, plan)))
     }
 }
 

@@ -122,3 +122,46 @@ fn a_runtime_without_timers_is_refused() {
     assert_eq!(error.kind(), DbErrorKind::Configuration);
     assert!(montrs_orm::AiError::suggested_fixes(&error)[0].contains("enable_all"), "{error:?}");
 }
+
+async fn poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx))).await
+}
+
+#[tokio::test]
+async fn whoever_asks_first_is_served_first_and_nobody_overtakes() {
+    let db = builder("sqlite::memory:").connect().await.unwrap();
+    let held = db.acquire().await.unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(db.acquire())).collect();
+    for future in &mut waiting {
+        assert!(poll(future).await.is_pending());
+    }
+    assert_eq!(db.pool_status().waiting, 3);
+    drop(held);
+    let mut late = Box::pin(db.query("SELECT 1").fetch_scalar::<i64>());
+    assert!(poll(&mut late).await.is_pending());
+    // Whoever goes away leaves the turn to the next.
+    drop(waiting.remove(0));
+    assert!(poll(&mut waiting[1]).await.is_pending());
+    let std::task::Poll::Ready(held) = poll(&mut waiting[0]).await else { panic!("it is the first one's turn") };
+    drop(held.unwrap());
+    drop(waiting);
+    assert_eq!(late.await.unwrap(), 1);
+    let status = db.pool_status();
+    assert_eq!((status.open, status.idle, status.waiting), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn holders_are_named_from_the_longest_on_and_forgotten_when_they_give_back() {
+    let file = TestFile::new();
+    let wait = Duration::from_millis(500);
+    let db = builder(file.url()).max_connections(2).acquire_timeout(wait).connect().await.unwrap();
+    let place = |line: u32| format!("pool.rs:{line}:");
+    let (a, at_a) = (db.acquire().await.unwrap(), place(line!()));
+    let (_b, at_b) = (db.acquire().await.unwrap(), place(line!()));
+    let text = db.acquire().await.unwrap_err().to_string();
+    assert!(text.find(&at_a).unwrap() < text.find(&at_b).unwrap(), "{text}");
+    drop(a);
+    let (_c, at_c) = (db.acquire().await.unwrap(), place(line!()));
+    let text = db.acquire().await.unwrap_err().to_string();
+    assert!(!text.contains(&at_a) && text.find(&at_b).unwrap() < text.find(&at_c).unwrap(), "{text}");
+}

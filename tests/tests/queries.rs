@@ -214,3 +214,77 @@ async fn statements_are_prepared_once_and_survive_a_change_of_the_schema() {
     }
     assert_eq!(db.query("SELECT a FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn more_statements_than_are_kept_take_turns() {
+    let db = builder("sqlite::memory:").statement_cache_capacity(2).connect().await.unwrap();
+    let mut connection = db.acquire().await.unwrap();
+    for round in 0..4i64 {
+        for columns in 1..=4 {
+            // A text that lies elsewhere each time.
+            let list: Vec<String> = (1..=columns).map(|column| format!("$1 + {column} AS c{column}")).collect();
+            let sql = RuntimeSql(format!("SELECT {}", list.join(", ")));
+            let mut cursor = connection.query(sql.clone()).bind(round).cursor().await.unwrap();
+            assert_eq!(cursor.columns().len(), columns);
+            let row = cursor.next().await.unwrap().unwrap();
+            assert_eq!(row.get::<i64>(columns - 1).unwrap(), round + columns as i64);
+            assert_eq!(connection.query(sql).bind(round).fetch_scalar::<i64>().await.unwrap(), round + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_bound_to_one_query_is_not_bound_to_the_next() {
+    let db = builder("sqlite::memory:").connect().await.unwrap();
+    let mut connection = db.acquire().await.unwrap();
+    let refused = connection.query("SELECT $1").bind(u64::MAX).fetch_scalar::<i64>().await.unwrap_err();
+    assert_eq!(refused.kind(), DbErrorKind::Encode);
+    assert_eq!(connection.query("SELECT 1").fetch_scalar::<i64>().await.unwrap(), 1);
+    drop(connection.query("SELECT $1").bind("never run"));
+    assert_eq!(connection.query("SELECT :a").bind_named("a", "named").fetch_scalar::<String>().await.unwrap(), "named");
+    assert_eq!(connection.query("SELECT $1").bind("second").fetch_scalar::<String>().await.unwrap(), "second");
+    let failed =
+        connection.query("SELECT $1, abs(-9223372036854775807 - 1)").bind("x").fetch_one::<(String, i64)>().await;
+    assert!(failed.is_err());
+    let large = "x".repeat(1 << 20);
+    assert_eq!(connection.query("SELECT length($1)").bind(&large).fetch_scalar::<i64>().await.unwrap(), 1 << 20);
+    assert_eq!(connection.query("SELECT 2").fetch_scalar::<i64>().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_cursor_whose_fetching_was_dropped_shows_no_row_twice() {
+    const SQL: &str =
+        "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 20000) SELECT i, 'a text' FROM s";
+    // There each batch is waited for.
+    let db = builder("sqlite::memory:?execution=blocking").connect().await.unwrap();
+    let mut connection = db.acquire().await.unwrap();
+    for polls in 0..3 {
+        let mut cursor = connection.query(SQL).cursor().await.unwrap();
+        let (mut seen, mut was_dropped) = (0, false);
+        loop {
+            let next = poll_then_drop(polls, cursor.next()).await;
+            let next = match next {
+                Some(next) => next,
+                None => {
+                    was_dropped |= polls > 0;
+                    cursor.next().await
+                }
+            };
+            match next {
+                Ok(Some(row)) => {
+                    let n = row.get::<i64>(0).unwrap();
+                    assert_eq!(n, seen + 1);
+                    seen = n;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    assert!(was_dropped, "{error}");
+                    break;
+                }
+            }
+        }
+        assert_eq!(seen < 20_000, was_dropped);
+        drop(cursor);
+        assert_eq!(connection.query("SELECT 7").fetch_scalar::<i64>().await.unwrap(), 7);
+    }
+}

@@ -206,3 +206,48 @@ async fn an_error_in_a_row_says_that_the_statement_was_run() {
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
     assert!(!db.query("INSERT INTO nowhere VALUES (1)").await.unwrap_err().may_have_executed());
 }
+
+#[derive(Debug, PartialEq, FromRow)]
+struct Forth {
+    a: i64,
+    b: i64,
+}
+
+#[derive(Debug, PartialEq, FromRow)]
+struct Back {
+    b: i64,
+    a: i64,
+}
+
+#[tokio::test]
+async fn one_statement_is_read_into_different_types_in_turn() {
+    let db = memory().await;
+    let mut connection = db.acquire().await.unwrap();
+    for _ in 0..3 {
+        let sql = "SELECT 1 AS a, 2 AS b";
+        assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 1, b: 2 });
+        assert_eq!(connection.query(sql).fetch_all::<Back>().await.unwrap(), [Back { a: 1, b: 2 }]);
+        assert_eq!(connection.query(sql).fetch_optional::<(i64, i64)>().await.unwrap(), Some((1, 2)));
+        let error = connection.query(sql).fetch_one::<(i64,)>().await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
+    }
+}
+
+#[tokio::test]
+async fn columns_are_found_anew_when_the_schema_has_changed() {
+    let db = memory().await;
+    let mut connection = db.acquire().await.unwrap();
+    let sql = "SELECT * FROM pair";
+    connection.execute("CREATE TABLE pair (a, b)").await.unwrap();
+    connection.execute("INSERT INTO pair (a, b) VALUES (1, 2)").await.unwrap();
+    assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 1, b: 2 });
+    connection.execute("ALTER TABLE pair RENAME COLUMN a TO c").await.unwrap();
+    let error = connection.query(sql).fetch_one::<Forth>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
+    connection.execute("ALTER TABLE pair RENAME COLUMN b TO a").await.unwrap();
+    connection.execute("ALTER TABLE pair RENAME COLUMN c TO b").await.unwrap();
+    assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 2, b: 1 });
+    connection.execute("ALTER TABLE pair ADD COLUMN d DEFAULT 3").await.unwrap();
+    assert_eq!(connection.query(sql).fetch_one::<(i64, i64, i64)>().await.unwrap(), (1, 2, 3));
+    assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 2, b: 1 });
+}

@@ -4,10 +4,7 @@ use crate::{
     ArrayError, Cell, DriverError, Kind, ValueRef,
     cell::{write_unchecked_text, write_value},
 };
-use abi_stable::{
-    StableAbi,
-    std_types::{RString, RVec},
-};
+use abi_stable::{StableAbi, std_types::RVec};
 use std::fmt;
 
 /// Rows as a driver writes them: `rows * columns` cells, row after row, and the heaps of text and bytes.
@@ -122,39 +119,59 @@ impl Batch {
     ///
     /// What does not fit together: a fault of the driver.
     pub fn check(self) -> Result<RowBatch, BatchError> {
-        if self.cells.len() as u64 != u64::from(self.rows) * u64::from(self.columns) {
-            return Err(BatchError::WrongLength);
-        }
-        let text = RString::from_utf8(self.text).map_err(|_| BatchError::NotUtf8)?;
-        Ok(RowBatch {
-            rows: self.rows as usize,
-            columns: self.columns as usize,
-            cells: self.cells,
-            text,
-            bytes: self.bytes,
-        })
+        let mut rows = RowBatch { batch: self, rows: 0 };
+        rows.check()?;
+        Ok(rows)
     }
 }
 
 /// Rows that can be read.
 #[derive(Debug)]
 pub struct RowBatch {
+    batch: Batch,
+    /// The rows that can be read: none until the batch was checked, and while it is written to.
     rows: usize,
-    columns: usize,
-    cells: RVec<Cell>,
-    text: RString,
-    bytes: RVec<u8>,
 }
 
 impl RowBatch {
+    /// No rows, and no buffers.
+    pub const EMPTY: Self = Self { batch: Batch::EMPTY, rows: 0 };
+
+    /// The batch, to be written to anew. Nothing can be read until it was [checked](Self::check).
+    #[inline]
+    pub fn refill(&mut self) -> &mut Batch {
+        self.rows = 0;
+        &mut self.batch
+    }
+
+    /// Checks what was written to the batch, so that it can be read.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Batch::check`].
+    pub fn check(&mut self) -> Result<(), BatchError> {
+        self.rows = 0;
+        let Batch { rows, columns, cells, text, .. } = &self.batch;
+        if cells.len() as u64 != u64::from(*rows) * u64::from(*columns) {
+            return Err(BatchError::WrongLength);
+        }
+        if std::str::from_utf8(text).is_err() {
+            return Err(BatchError::NotUtf8);
+        }
+        self.rows = *rows as usize;
+        Ok(())
+    }
+
     /// How many rows.
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// How many columns a row has.
+    #[inline]
     pub fn columns(&self) -> usize {
-        self.columns
+        self.batch.columns()
     }
 
     /// The value in this row and column, both counted from 0.
@@ -163,7 +180,7 @@ impl RowBatch {
     ///
     /// When there is no such row or column, or the value is not where its cell says.
     pub fn value(&self, row: usize, column: usize) -> Result<ValueRef<'_>, BatchError> {
-        self.cell(row, column).ok_or(BatchError::OutsideBatch)?.read(&self.text, &self.bytes)
+        self.cell(row, column).ok_or(BatchError::OutsideBatch)?.read(self.text(), &self.batch.bytes)
     }
 
     /// Calls `then` with what [`value`](Self::value) answers.
@@ -183,7 +200,7 @@ impl RowBatch {
                 Kind::I64 => return then(Ok(ValueRef::I64(cell.bits() as i64))),
                 Kind::F64 => return then(Ok(ValueRef::F64(f64::from_bits(cell.bits())))),
                 Kind::TEXT => {
-                    if let Ok(text) = cell.text(&self.text) {
+                    if let Ok(text) = cell.text(self.text()) {
                         return then(Ok(ValueRef::Text(text)));
                     }
                 }
@@ -195,13 +212,26 @@ impl RowBatch {
 
     #[inline]
     fn cell(&self, row: usize, column: usize) -> Option<&Cell> {
-        if row < self.rows && column < self.columns { self.cells.get(row * self.columns + column) } else { None }
+        if row < self.rows && column < self.columns() {
+            self.batch.cells.get(row * self.columns() + column)
+        } else {
+            None
+        }
+    }
+
+    /// The heap of text.
+    #[inline]
+    fn text(&self) -> &str {
+        if self.rows == 0 {
+            return "";
+        }
+        // SAFETY: there are rows only after `check` has found the text to be UTF-8, and until `refill` lets it be changed.
+        unsafe { std::str::from_utf8_unchecked(&self.batch.text) }
     }
 
     /// The batch's buffers, for the driver to use again.
     pub fn into_spare(self) -> Batch {
-        let mut spare =
-            Batch { rows: 0, columns: 0, cells: self.cells, text: self.text.into_bytes(), bytes: self.bytes };
+        let mut spare = self.batch;
         spare.clear(0);
         spare
     }
@@ -288,6 +318,26 @@ mod tests {
         }
         assert_eq!(rows.value(2, 0), Err(BatchError::OutsideBatch));
         assert_eq!(rows.value(0, values.len()), Err(BatchError::OutsideBatch));
+    }
+
+    #[test]
+    fn rows_cannot_be_read_while_they_are_written() {
+        let mut rows = RowBatch::EMPTY;
+        for text in ["grüße", "more"] {
+            let batch = rows.refill();
+            batch.clear(1);
+            batch.push(ValueRef::Text(text)).unwrap();
+            batch.end_row();
+            assert_eq!((rows.rows(), rows.value(0, 0)), (0, Err(BatchError::OutsideBatch)));
+            rows.check().unwrap();
+            assert_eq!(rows.value(0, 0), Ok(ValueRef::Text(text)));
+        }
+        let batch = rows.refill();
+        batch.clear(1);
+        batch.push_unchecked_text(Kind::TEXT, b"\xff").unwrap();
+        batch.end_row();
+        assert_eq!(rows.check(), Err(BatchError::NotUtf8));
+        assert_eq!(rows.rows(), 0);
     }
 
     #[test]

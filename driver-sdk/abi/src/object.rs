@@ -15,11 +15,13 @@ macro_rules! object {
             }
 
             /// The pointer that is the first argument of every slot.
+            #[inline]
             pub fn data(&self) -> *mut () {
                 self.data
             }
 
             /// The slots.
+            #[inline]
             pub fn vtable(&self) -> $vtable {
                 self.vtable
             }

@@ -100,6 +100,19 @@ impl ParamBuffer {
         Ok(())
     }
 
+    /// Empties it. The buffers are used again, unless they are large.
+    pub fn clear(&mut self) {
+        const LARGE: usize = 64 * 1024;
+        if self.text.capacity().max(self.bytes.capacity()).max(self.cells.capacity()) > LARGE {
+            *self = Self::default();
+            return;
+        }
+        self.cells.clear();
+        self.names.clear();
+        self.text.clear();
+        self.bytes.clear();
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.cells.len()

@@ -23,11 +23,13 @@ pub struct Reply<T> {
 
 impl<T> Reply<T> {
     /// The operation has ended.
+    #[inline]
     pub fn now(result: Result<T, DriverError>) -> Self {
         Self { now: ROption::RSome(result.into()), later: ROption::RNone }
     }
 
     /// The operation goes on while the future is polled; dropping the future abandons it.
+    #[inline]
     pub fn later(future: FfiFuture<DriverResult<T>>) -> Self {
         Self { now: ROption::RNone, later: ROption::RSome(future) }
     }
@@ -35,6 +37,7 @@ impl<T> Reply<T> {
     /// The result where it is there already, otherwise the future for it.
     ///
     /// A reply with neither is a fault of the driver and reads as an error.
+    #[inline]
     pub fn into_result(self) -> Result<Result<T, DriverError>, FfiFuture<DriverResult<T>>> {
         match (self.now, self.later) {
             (ROption::RSome(result), _) => Ok(result.into_result()),

@@ -3,12 +3,10 @@
 use crate::{Batch, Reply};
 use abi_stable::StableAbi;
 
-/// One more batch of an open result.
+/// What there is to know of one more batch of an open result.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct NextBatch {
-    /// The rows. It may be empty, and is not thereby the last.
-    pub batch: Batch,
     /// The rows that the whole statement has changed, once `finished`.
     pub affected: u64,
     /// Whether that was all; the result is then closed and only `drop` may be called.
@@ -22,9 +20,9 @@ pub struct NextBatch {
 pub struct RowsVtable {
     /// The next batch. The driver holds back until it is asked: memory is bounded by the batch.
     ///
-    /// `spare` is a batch that the host is done with: its buffers may be used again. An error ends the result: only
+    /// `batch` is borrowed as for `query`. It may be left empty, and is not thereby the last. An error ends the result: only
     /// `drop` may follow.
-    pub next: unsafe extern "C" fn(rows: *mut (), connection: *mut (), spare: Batch) -> Reply<NextBatch>,
+    pub next: unsafe extern "C" fn(rows: *mut (), connection: *mut (), batch: *mut Batch) -> Reply<NextBatch>,
 
     /// Ends the result early and leaves the connection ready for the next statement. Only `drop` may follow.
     pub close: unsafe extern "C" fn(rows: *mut (), connection: *mut ()) -> Reply<()>,

@@ -17,14 +17,12 @@ pub struct QueryOptions {
     pub batch_bytes: u32,
 }
 
-/// The answer to a query: its first rows, and what is needed for the others.
+/// The answer to a query, beside the rows in the host's batch.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct QueryReply {
     /// The columns; shared with the statement, so that the same pointer means the same columns.
     pub columns: RArc<ColumnSet>,
-    /// The first rows.
-    pub batch: Batch,
     /// The rows that the statement has changed, when it has ended.
     pub affected: u64,
     /// The key of the row that was inserted last, where the database counts them.
@@ -69,15 +67,16 @@ pub struct Description {
 pub struct StatementVtable {
     /// Runs the statement and answers with its first rows.
     ///
-    /// `parameters` is borrowed for the call. `spare` is a batch that the host is done with: its buffers may be used
-    /// again. One result of a connection is open at a time: the host has ended the one before. After an error the
+    /// `parameters` is borrowed for the call. `batch` is the host's, which keeps its buffers from call to call; the rows
+    /// are written to it. It is borrowed for the call and for the life of the reply's future, and is touched in the call
+    /// and in polls of the future only. What it holds after an error or an abandoned future does not matter. One result of a connection is open at a time: the host has ended the one before. After an error the
     /// statement can be run again.
     pub query: unsafe extern "C" fn(
         statement: *mut (),
         connection: *mut (),
         parameters: Params<'_>,
         options: QueryOptions,
-        spare: Batch,
+        batch: *mut Batch,
     ) -> Reply<QueryReply>,
 
     /// Tells parameters and columns without running the statement.

@@ -11,9 +11,12 @@ use montrs_driver_sdk::{
     Batch, Connection, ConnectionStatus, Description, Fetched, Host, NextBatch, Params, QueryOptions, Reply, Result,
     TransactionOptions,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// One connection.
@@ -22,6 +25,8 @@ pub struct SqliteConnection {
     monitor: Arc<Monitor>,
     /// The number of the last operation.
     operation: u64,
+    /// What rows are written to: an operation that is abandoned goes on, and cannot have the host's batch.
+    batch: Option<Box<Batch>>,
 }
 
 /// A statement, or a result that keeps its statement.
@@ -33,7 +38,7 @@ impl SqliteConnection {
         let monitor = Arc::new(Monitor::default());
         let (executor, limit) = Executor::open(host, options, monitor.clone()).await?;
         parameter_limit.store(limit as u64, Ordering::Relaxed);
-        Ok(Self { executor, monitor, operation: 1 })
+        Ok(Self { executor, monitor, operation: 1, batch: None })
     }
 
     fn run<T: Send + 'static>(
@@ -55,8 +60,8 @@ impl Connection for SqliteConnection {
     }
 
     fn describe<'a>(&'a mut self, statement: &'a mut SqliteStatement) -> Reply<'a, Description> {
-        let token = statement.0.clone();
-        self.run(move |session| session.describe(&token))
+        let name = statement.0.name();
+        self.run(move |session| session.describe(name))
     }
 
     fn query<'a>(
@@ -64,38 +69,55 @@ impl Connection for SqliteConnection {
         statement: &'a mut SqliteStatement,
         parameters: Params<'_>,
         options: QueryOptions,
-        batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<SqliteStatement>> {
-        let token = statement.0.clone();
+        let Self { executor, monitor, operation, batch: own } = self;
+        *operation += 1;
+        let name = statement.0.name();
         // Binding copies the values and never waits, so where it can be done at once they are copied only once.
-        let bound = self.executor.session().map(|session| {
-            self.monitor.begin(self.operation + 1);
-            session.bind(&token, &parameters)
+        let bound = executor.session().map(|session| {
+            monitor.begin(*operation);
+            session.bind(name, &parameters)
         });
         let values = match bound {
             Some(Ok(())) => None,
             Some(Err(error)) => return Reply::ready(Err(error)),
             None => Some(parameters.to_buffer()),
         };
-        self.run(move |session| {
+        let mut rows = take(own, batch);
+        let reply = executor.run(*operation, move |session| {
             if let Some(values) = values {
-                session.bind(&token, &values.as_params())?;
+                session.bind(name, &values.as_params())?;
             }
-            let Answer { columns, batch, affected, last_insert_id, is_finished } =
-                session.start(&token, options, batch)?;
-            let rows = (!is_finished).then(|| SqliteStatement(token));
-            Ok(Fetched { columns, batch, affected, last_insert_id, rows })
+            let answer = session.start(name, options, &mut rows)?;
+            Ok((answer, rows))
+        });
+        reply.map(|(answer, rows)| {
+            give_back(own, batch, rows);
+            let Answer { columns, affected, last_insert_id, is_finished } = answer;
+            let rows = (!is_finished).then(|| SqliteStatement(statement.0.clone()));
+            Fetched { columns, affected, last_insert_id, rows }
         })
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut SqliteStatement, batch: Batch) -> Reply<'a, NextBatch> {
-        let token = rows.0.clone();
-        self.run(move |session| session.next(&token, batch))
+    fn next<'a>(&'a mut self, rows: &'a mut SqliteStatement, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
+        let Self { executor, operation, batch: own, .. } = self;
+        *operation += 1;
+        let name = rows.0.name();
+        let mut rows = take(own, batch);
+        let reply = executor.run(*operation, move |session| {
+            let next = session.next(name, &mut rows)?;
+            Ok((next, rows))
+        });
+        reply.map(|(next, rows)| {
+            give_back(own, batch, rows);
+            next
+        })
     }
 
     fn close_rows<'a>(&'a mut self, rows: &'a mut SqliteStatement) -> Reply<'a, ()> {
-        let token = rows.0.clone();
-        self.run(move |session| session.close_rows(&token))
+        let name = rows.0.name();
+        self.run(move |session| session.close_rows(name))
     }
 
     fn begin(&mut self, options: TransactionOptions) -> Reply<'_, ()> {
@@ -139,4 +161,17 @@ impl Connection for SqliteConnection {
     fn close(&mut self) -> Reply<'_, ()> {
         Reply::later(self.executor.close())
     }
+}
+
+/// The host's buffers, in a batch of the driver's own.
+fn take(own: &mut Option<Box<Batch>>, batch: &mut Batch) -> Box<Batch> {
+    let mut rows = own.take().unwrap_or_else(|| Box::new(Batch::EMPTY));
+    mem::swap(&mut *rows, batch);
+    rows
+}
+
+/// The rows, in the host's batch.
+fn give_back(own: &mut Option<Box<Batch>>, batch: &mut Batch, mut rows: Box<Batch>) {
+    mem::swap(batch, &mut *rows);
+    *own = Some(rows);
 }

@@ -27,6 +27,14 @@ pub(crate) struct Token {
     notes: Arc<Notes>,
 }
 
+/// Names a statement for as long as its token lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name {
+    number: usize,
+    /// The address of the registry's notes, which no other registry has while the token lives.
+    registry: usize,
+}
+
 /// Which statements are given up.
 #[derive(Debug, Default)]
 struct Notes {
@@ -47,14 +55,14 @@ impl Registry {
         Token { number, notes: self.notes.clone() }
     }
 
-    /// The statement of a token.
+    /// The statement of this name.
     ///
     /// # Errors
     ///
-    /// When the token is of another connection.
-    pub(crate) fn get(&mut self, token: &Token) -> Result<&mut Prepared> {
-        let is_ours = Arc::ptr_eq(&self.notes, &token.notes);
-        let statement = if is_ours { self.statements.get_mut(token.number) } else { None };
+    /// When it is of another connection.
+    pub(crate) fn get(&mut self, name: Name) -> Result<&mut Prepared> {
+        let is_ours = name.registry == Arc::as_ptr(&self.notes).addr();
+        let statement = if is_ours { self.statements.get_mut(name.number) } else { None };
         statement.and_then(Option::as_mut).ok_or_else(|| Error::protocol("the statement belongs to another connection"))
     }
 
@@ -89,6 +97,13 @@ impl Drop for Registry {
         // Nobody reads notes any more.
         self.notes.is_closed.store(true, Ordering::Relaxed);
         self.notes.lock().clear();
+    }
+}
+
+impl Token {
+    /// What operations know the statement by.
+    pub(crate) fn name(&self) -> Name {
+        Name { number: self.number, registry: Arc::as_ptr(&self.notes).addr() }
     }
 }
 

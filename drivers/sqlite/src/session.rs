@@ -11,7 +11,7 @@ use crate::{
     options::{Options, Place},
     pragma::Settings,
     prepared::{Prepared, Progress},
-    registry::{Registry, Token},
+    registry::{Name, Registry, Token},
     sql,
     statement::Statement,
     transaction::Transaction,
@@ -58,11 +58,10 @@ fn other_fields_are_send() {
     is_send::<(RArc<ColumnSet>, crate::placeholder::Placeholders)>();
 }
 
-/// The answer to a query.
+/// The answer to a query, beside its first rows.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) columns: RArc<ColumnSet>,
-    pub(crate) batch: Batch,
     pub(crate) affected: u64,
     pub(crate) last_insert_id: Option<i64>,
     /// Whether these were all rows.
@@ -127,9 +126,9 @@ impl Session {
     }
 
     /// Tells parameters and columns of a statement.
-    pub(crate) fn describe(&mut self, token: &Token) -> Result<Description> {
+    pub(crate) fn describe(&mut self, name: Name) -> Result<Description> {
         self.enter()?;
-        let sql = self.registry.get(token)?.statement.sql();
+        let sql = self.registry.get(name)?.statement.sql();
         // Prepared once more, because the schema may have changed since.
         let Some(statement) = self.compile(&sql)?.0 else {
             return Err(Error::protocol("the statement has lost its text"));
@@ -156,47 +155,47 @@ impl Session {
     }
 
     /// Binds a statement's values for [`start`](Self::start), and finds out whether it may run. Never waits.
-    pub(crate) fn bind(&mut self, token: &Token, values: &Params<'_>) -> Result<()> {
+    pub(crate) fn bind(&mut self, name: Name, values: &Params<'_>) -> Result<()> {
         self.enter()?;
         self.transaction.check()?;
         self.end_runs();
-        let prepared = self.registry.get(token)?;
+        let prepared = self.registry.get(name)?;
         if self.transaction.is_read_only() && !prepared.is_read_only {
             return Err(Error::new(ErrorKind::READ_ONLY, "the transaction is read-only, and the statement writes"));
         }
         let bound = prepared.bind(values);
-        if bound.is_err() { self.leave(token, bound) } else { Ok(()) }
+        if bound.is_err() { self.leave(name, bound) } else { Ok(()) }
     }
 
     /// Runs a statement whose values are bound up to its first batch.
-    pub(crate) fn start(&mut self, token: &Token, options: QueryOptions, mut batch: Batch) -> Result<Answer> {
-        let findings = self.registry.get(token)?.findings;
+    pub(crate) fn start(&mut self, name: Name, options: QueryOptions, batch: &mut Batch) -> Result<Answer> {
+        let findings = self.registry.get(name)?.findings;
         if findings.is_pragma
-            && let Err(error) = self.compile_again(token)
+            && let Err(error) = self.compile_again(name)
         {
-            return self.leave(token, Err(Fault::Error(error)));
+            return self.leave(name, Err(Fault::Error(error)));
         }
         self.is_changed |= findings.changes_session;
-        let prepared = self.registry.get(token)?;
-        let progress = prepared.start(&self.handle, options, &mut batch);
+        let prepared = self.registry.get(name)?;
+        let progress = prepared.start(&self.handle, options, batch);
         let columns = prepared.columns.set.clone();
-        let Progress { is_finished, affected, last_insert_id } = self.leave(token, progress)?;
+        let Progress { is_finished, affected, last_insert_id } = self.leave(name, progress)?;
         self.has_open_run = !is_finished;
-        Ok(Answer { columns, batch, affected, last_insert_id, is_finished })
+        Ok(Answer { columns, affected, last_insert_id, is_finished })
     }
 
     /// The next batch of a statement's run.
-    pub(crate) fn next(&mut self, token: &Token, mut batch: Batch) -> Result<NextBatch> {
+    pub(crate) fn next(&mut self, name: Name, batch: &mut Batch) -> Result<NextBatch> {
         self.enter()?;
-        let progress = self.registry.get(token)?.proceed(&self.handle, &mut batch);
-        let Progress { is_finished, affected, .. } = self.leave(token, progress)?;
-        Ok(NextBatch { batch, affected, finished: is_finished })
+        let progress = self.registry.get(name)?.proceed(&self.handle, batch);
+        let Progress { is_finished, affected, .. } = self.leave(name, progress)?;
+        Ok(NextBatch { affected, finished: is_finished })
     }
 
     /// Ends a statement's run early. A statement that writes is done all the same.
-    pub(crate) fn close_rows(&mut self, token: &Token) -> Result<()> {
+    pub(crate) fn close_rows(&mut self, name: Name) -> Result<()> {
         self.enter()?;
-        let prepared = self.registry.get(token)?;
+        let prepared = self.registry.get(name)?;
         if !prepared.is_running() {
             return Ok(());
         }
@@ -204,7 +203,7 @@ impl Session {
         if result.is_ok() {
             prepared.end();
         }
-        self.leave(token, result)
+        self.leave(name, result)
     }
 
     /// Reads from the database, which must still be the one at its path.
@@ -244,13 +243,13 @@ impl Session {
     }
 
     /// What comes after an operation with a statement: its run ends with an error, and so may the transaction.
-    fn leave<T>(&mut self, token: &Token, result: Result<T, Fault>) -> Result<T> {
+    fn leave<T>(&mut self, name: Name, result: Result<T, Fault>) -> Result<T> {
         let result = result.map_err(|fault| match fault {
             Fault::Code(code) => self.error(&self.handle.failure(code)),
             Fault::Error(error) => error,
         });
         if result.is_err() {
-            self.registry.get(token)?.end();
+            self.registry.get(name)?.end();
         }
         if self.handle.is_autocommit() {
             self.transaction.has_ended(result.is_ok());
@@ -311,10 +310,10 @@ impl Session {
         token: &Token,
         values: &Params<'_>,
         options: QueryOptions,
-        batch: Batch,
+        batch: &mut Batch,
     ) -> Result<Answer> {
-        self.bind(token, values)?;
-        self.start(token, options, batch)
+        self.bind(token.name(), values)?;
+        self.start(token.name(), options, batch)
     }
 
     /// How many statements are kept.

@@ -2,7 +2,7 @@
 //! for as long as it has the same user, and is gone for the next one.
 
 use crate::{
-    handle::Findings, options::Place, prepared::Prepared, registry::Token, session::Session, statement::Statement,
+    handle::Findings, options::Place, prepared::Prepared, registry::Name, session::Session, statement::Statement,
     transaction::Transaction,
 };
 use libsqlite3_sys::SQLITE_AUTH;
@@ -37,12 +37,12 @@ impl Session {
     }
 
     /// Compiles a pragma for one more run: SQLite does most of them, and answers them, while it compiles them.
-    pub(crate) fn compile_again(&mut self, token: &Token) -> Result<()> {
-        let sql = self.registry.get(token)?.statement.sql();
+    pub(crate) fn compile_again(&mut self, name: Name) -> Result<()> {
+        let sql = self.registry.get(name)?.statement.sql();
         if let (Some(statement), _, findings) = self.compile(&sql)? {
             let mut prepared = Prepared::new(statement, &sql)?;
             prepared.findings = findings;
-            *self.registry.get(token)? = prepared;
+            *self.registry.get(name)? = prepared;
         }
         Ok(())
     }

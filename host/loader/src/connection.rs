@@ -43,12 +43,10 @@ pub struct Rows {
     connection: u64,
 }
 
-/// The answer to a query.
+/// The answer to a query, beside its first rows.
 pub struct QueryResult {
     /// The columns; the same pointer means the same columns.
     pub columns: RArc<ColumnSet>,
-    /// The first rows.
-    pub batch: Batch,
     /// The rows that the statement has changed, when it has ended.
     pub affected: u64,
     /// The key of the row that was inserted last, where the database counts them.
@@ -69,15 +67,28 @@ enum State {
     Broken,
 }
 
+/// Waits for an answer, with a panic of the driver's future as an error. Not a function: the answers are large, and mostly
+/// there already.
+macro_rules! wait {
+    ($reply:expr) => {
+        match $reply.into_result() {
+            Ok(result) => result,
+            Err(future) => Caught(future).await,
+        }
+    };
+}
+
 /// Calls a slot of the connection and waits for its answer.
 macro_rules! call {
     ($connection:expr, $vtable:expr, $slot:ident($data:expr $(, $argument:expr)*)) => {{
         let vtable = $vtable;
         $connection.state = State::Busy;
         // SAFETY: `&mut` on the connection makes the access exclusive, also while the reply's future lives: it is
-        // awaited, or dropped, before the borrow ends. A future that is leaked is never polled again.
+        // awaited, or dropped, before the borrow ends; so with a batch. A future that is leaked is never polled again.
         let reply = unsafe { vtable.$slot()($data $(, $argument)*) };
-        $connection.finish(reply).await
+        let result = wait!(reply);
+        $connection.finish(&result);
+        result
     }};
 }
 
@@ -110,7 +121,7 @@ impl Connection {
         call!(self, statement.object.vtable(), describe(data, self.object.data()))
     }
 
-    /// Runs a statement and answers with its first rows.
+    /// Runs a statement and writes its first rows to the batch, which keeps its buffers from call to call.
     ///
     /// # Errors
     ///
@@ -120,36 +131,35 @@ impl Connection {
         statement: &mut Statement,
         parameters: Params<'_>,
         options: QueryOptions,
-        spare: Batch,
+        batch: &mut Batch,
     ) -> Result<QueryResult, DriverError> {
         self.expect(State::Idle)?;
         self.owns(statement.connection)?;
         let data = statement.object.data();
         let reply =
-            call!(self, statement.object.vtable(), query(data, self.object.data(), parameters, options, spare))?;
+            call!(self, statement.object.vtable(), query(data, self.object.data(), parameters, options, batch))?;
         let rows = reply.rows.into_option().map(|object| Rows { object, connection: self.id });
         if rows.is_some() {
             self.state = State::RowsOpen;
         }
         Ok(QueryResult {
             columns: reply.columns,
-            batch: reply.batch,
             affected: reply.affected,
             last_insert_id: reply.last_insert_id.into_option(),
             rows,
         })
     }
 
-    /// The next rows of the open result.
+    /// Writes the next rows of the open result to the batch.
     ///
     /// # Errors
     ///
     /// What the driver says; the result is then over.
-    pub async fn next(&mut self, rows: &mut Rows, spare: Batch) -> Result<NextBatch, DriverError> {
+    pub async fn next(&mut self, rows: &mut Rows, batch: &mut Batch) -> Result<NextBatch, DriverError> {
         self.expect(State::RowsOpen)?;
         self.owns(rows.connection)?;
         let data = rows.object.data();
-        let next = call!(self, rows.object.vtable(), next(data, self.object.data(), spare))?;
+        let next = call!(self, rows.object.vtable(), next(data, self.object.data(), batch))?;
         if !next.finished {
             self.state = State::RowsOpen;
         }
@@ -321,22 +331,19 @@ impl Connection {
         Err(DriverError::protocol("a statement or result was used on a connection that it does not belong to"))
     }
 
-    async fn finish<T>(&mut self, reply: Reply<T>) -> Result<T, DriverError> {
-        let result = wait(reply).await;
-        self.state = match &result {
+    /// Notes what an operation has ended with.
+    #[inline]
+    fn finish<T>(&mut self, result: &Result<T, DriverError>) {
+        self.state = match result {
             Err(error) if matches!(error.kind(), ErrorKind::PANICKED | ErrorKind::PROTOCOL) => State::Broken,
             _ => State::Idle,
         };
-        result
     }
 }
 
 /// Waits for an answer, with a panic of the driver's future as an error.
 pub(crate) async fn wait<T>(reply: Reply<T>) -> Result<T, DriverError> {
-    match reply.into_result() {
-        Ok(result) => result,
-        Err(future) => Caught(future).await,
-    }
+    wait!(reply)
 }
 
 /// A driver's future; drivers that are made with the SDK catch their panics themselves.

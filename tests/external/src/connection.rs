@@ -114,11 +114,11 @@ impl ExternalConnection {
     }
 }
 
-fn text_row(text: &str, mut batch: Batch) -> Result<Fetched<Numbers>> {
+fn text_row(text: &str, batch: &mut Batch) -> Result<Fetched<Numbers>> {
     batch.clear(1);
     batch.push(ValueRef::Text(text))?;
     batch.end_row();
-    Ok(Fetched::finished(ColumnSet::of([Column::named("text")]), batch, 0))
+    Ok(Fetched::finished(ColumnSet::of([Column::named("text")]), 0))
 }
 
 impl Connection for ExternalConnection {
@@ -147,14 +147,14 @@ impl Connection for ExternalConnection {
         statement: &'a mut String,
         parameters: Params<'_>,
         _options: QueryOptions,
-        mut batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<Numbers>> {
         match statement.split(' ').collect::<Vec<_>>()[..] {
             ["count", last] => {
                 batch.clear(0);
                 let rows = last.parse().ok().map(|last| Numbers(1, last));
                 let columns = ColumnSet::of([samples::column(Kind::I64)]);
-                Reply::ready(Ok(Fetched { columns, batch, affected: 5, last_insert_id: Some(-6), rows }))
+                Reply::ready(Ok(Fetched { columns, affected: 5, last_insert_id: Some(-6), rows }))
             }
             ["services"] => Reply::later(async { text_row(&self.use_services().await?, batch) }),
             ["greet", address, port] => Reply::later(async move {
@@ -162,13 +162,13 @@ impl Connection for ExternalConnection {
                 text_row(&self.greet(address, port).await?, batch)
             }),
             _ => {
-                let columns = self.run(statement, parameters, &mut batch);
-                Reply::ready(columns.map(|columns| Fetched::finished(ColumnSet::of(columns), batch, 0)))
+                let columns = self.run(statement, parameters, batch);
+                Reply::ready(columns.map(|columns| Fetched::finished(ColumnSet::of(columns), 0)))
             }
         }
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut Numbers, mut batch: Batch) -> Reply<'a, NextBatch> {
+    fn next<'a>(&'a mut self, rows: &'a mut Numbers, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         Reply::later(async move {
             self.host.yield_now().await;
             batch.clear(1);
@@ -178,7 +178,7 @@ impl Connection for ExternalConnection {
                 batch.end_row();
             }
             rows.0 = end + 1;
-            Ok(NextBatch { batch, affected: 7, finished: rows.0 > rows.1 })
+            Ok(NextBatch { affected: 7, finished: rows.0 > rows.1 })
         })
     }
 

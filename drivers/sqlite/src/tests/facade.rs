@@ -5,7 +5,7 @@ use super::fails;
 use montrs_driver_abi::{
     Batch, Capability, ConnectionObject, ConnectionStatus, DatabaseObject, DriverError, DriverModuleRef, ErrorKind,
     HostServices, HostServicesVtable, HostServicesVtableRef, IoResult, Job, LogLevel, ParamBuffer, QueryOptions,
-    QueryReply, Reply, SocketObject, StatementObject, TaskObject, TcpOptions, ValueRef,
+    QueryReply, Reply, RowBatch, SocketObject, StatementObject, TaskObject, TcpOptions, ValueRef,
     abi_stable::{
         prefix_type::WithMetadata,
         staticref,
@@ -14,6 +14,7 @@ use montrs_driver_abi::{
     async_ffi::FfiFuture,
 };
 use std::{
+    cell::UnsafeCell,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
@@ -135,7 +136,7 @@ fn on_both(test: impl Fn(&str)) {
 }
 
 /// A connection, with the host's promises: one call at a time, and all of them while it lives.
-struct Client(ConnectionObject);
+struct Client(ConnectionObject, Box<UnsafeCell<Batch>>);
 
 impl Client {
     fn open(url: &str) -> (DatabaseObject, Self) {
@@ -144,7 +145,7 @@ impl Client {
         let database = wait(unsafe { module.open()(url.into(), Threads::services()) }).unwrap();
         // SAFETY: the object is valid for its own slots.
         let connection = wait(unsafe { database.vtable().connect()(database.data()) }).unwrap();
-        (database, Self(connection))
+        (database, Self(connection, Box::new(UnsafeCell::new(Batch::EMPTY))))
     }
 
     fn prepare_reply(&self, sql: &str) -> Reply<StatementObject> {
@@ -160,7 +161,7 @@ impl Client {
         let (values, options) = (ParamBuffer::default(), QueryOptions { max_rows: 0, batch_bytes });
         // SAFETY: statement and connection belong together and are valid for their slots.
         unsafe {
-            statement.vtable().query()(statement.data(), self.0.data(), values.as_params(), options, Batch::EMPTY)
+            statement.vtable().query()(statement.data(), self.0.data(), values.as_params(), options, self.1.get())
         }
     }
 
@@ -187,9 +188,15 @@ impl Client {
         unsafe { self.0.vtable().status()(self.0.data()) }
     }
 
+    /// The rows that came last.
+    fn rows(&self) -> RowBatch {
+        // SAFETY: no call is under way.
+        unsafe { self.1.get().replace(Batch::EMPTY) }.check().unwrap()
+    }
+
     fn number(&self, sql: &str) -> ValueRef<'static> {
-        let reply = self.query(&self.prepare(sql)).unwrap();
-        match reply.batch.check().unwrap().value(0, 0).unwrap() {
+        self.query(&self.prepare(sql)).unwrap();
+        match self.rows().value(0, 0).unwrap() {
             ValueRef::I64(number) => ValueRef::I64(number),
             other => panic!("{other:?}"),
         }
@@ -251,7 +258,7 @@ fn every_operation_can_be_dropped_in_the_middle() {
             let reply = wait(client.query_reply(&statement, 0)).unwrap();
             let rows = reply.rows.into_option().unwrap();
             // SAFETY: as above.
-            abandon(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) }, polls);
+            abandon(unsafe { rows.vtable().next()(rows.data(), client.0.data(), client.1.get()) }, polls);
             client.reset().unwrap();
             // SAFETY: as above.
             abandon(unsafe { client.0.vtable().reset()(client.0.data()) }, polls);
@@ -281,8 +288,8 @@ fn a_result_outlives_its_statement_and_both_outlive_the_connection() {
         let rows = wait(client.query_reply(&statement, 0)).unwrap().rows.into_option().unwrap();
         drop(statement);
         // SAFETY: the objects belong together and are valid for their slots.
-        let next = wait(unsafe { rows.vtable().next()(rows.data(), client.0.data(), Batch::EMPTY) }).unwrap();
-        assert_eq!(next.batch.check().unwrap().value(0, 0), Ok(ValueRef::I64(2)));
+        wait(unsafe { rows.vtable().next()(rows.data(), client.0.data(), client.1.get()) }).unwrap();
+        assert_eq!(client.rows().value(0, 0), Ok(ValueRef::I64(2)));
         let statement = client.prepare("SELECT 1");
         drop((database, client));
         drop((rows, statement));

@@ -21,7 +21,9 @@ use crate::{
     session::{Answer, Session},
 };
 use montrs_driver_abi::RowBatch;
-use montrs_driver_sdk::{Batch, Error, ErrorKind, ParamBuffer, QueryOptions, Result, ValueRef};
+use montrs_driver_sdk::{
+    Batch, ColumnSet, Error, ErrorKind, NextBatch, ParamBuffer, QueryOptions, RArc, Result, ValueRef,
+};
 use std::sync::Arc;
 
 const ALL: QueryOptions = QueryOptions { max_rows: 0, batch_bytes: 64 * 1024 };
@@ -69,11 +71,34 @@ fn bound(values: &[ValueRef<'_>]) -> ParamBuffer {
     buffer
 }
 
-fn run(session: &mut Session, token: &Token, values: &[ValueRef<'_>]) -> Result<Answer> {
-    session.query(token, &bound(values).as_params(), ALL, Batch::EMPTY)
+/// An answer with its rows.
+#[derive(Debug)]
+struct Ran {
+    columns: RArc<ColumnSet>,
+    batch: Batch,
+    affected: u64,
+    last_insert_id: Option<i64>,
+    is_finished: bool,
 }
 
-fn query(session: &mut Session, sql: &str, values: &[ValueRef<'_>]) -> Result<Answer> {
+fn run(session: &mut Session, token: &Token, values: &[ValueRef<'_>]) -> Result<Ran> {
+    run_with(session, token, &bound(values), ALL)
+}
+
+fn run_with(session: &mut Session, token: &Token, values: &ParamBuffer, options: QueryOptions) -> Result<Ran> {
+    let mut batch = Batch::EMPTY;
+    let answer = session.query(token, &values.as_params(), options, &mut batch)?;
+    let Answer { columns, affected, last_insert_id, is_finished } = answer;
+    Ok(Ran { columns, batch, affected, last_insert_id, is_finished })
+}
+
+fn next(session: &mut Session, token: &Token) -> Result<(Batch, NextBatch)> {
+    let mut batch = Batch::EMPTY;
+    let next = session.next(token.name(), &mut batch)?;
+    Ok((batch, next))
+}
+
+fn query(session: &mut Session, sql: &str, values: &[ValueRef<'_>]) -> Result<Ran> {
     let token = session.prepare(sql)?;
     run(session, &token, values)
 }

@@ -1,8 +1,8 @@
 //! Placeholders, bound by position and by name.
 
-use super::{ALL, bound, fails, memory, query, rows};
-use crate::session::{Answer, Session};
-use montrs_driver_sdk::{Batch, ErrorKind, ParamBuffer, Result, ValueRef};
+use super::{ALL, Ran, fails, memory, query, rows, run, run_with};
+use crate::session::Session;
+use montrs_driver_sdk::{ErrorKind, ParamBuffer, Result, ValueRef};
 
 /// What a query over integers gives for the values 1, 2, 3, …
 fn numbers(session: &mut Session, sql: &str, count: i64) -> Vec<i64> {
@@ -16,7 +16,7 @@ fn numbers(session: &mut Session, sql: &str, count: i64) -> Vec<i64> {
         .collect()
 }
 
-fn named(session: &mut Session, sql: &str, values: &[(&str, i64)]) -> Result<Answer> {
+fn named(session: &mut Session, sql: &str, values: &[(&str, i64)]) -> Result<Ran> {
     let mut buffer = ParamBuffer::default();
     for (name, value) in values {
         match *name {
@@ -25,7 +25,7 @@ fn named(session: &mut Session, sql: &str, values: &[(&str, i64)]) -> Result<Ans
         }
     }
     let token = session.prepare(sql)?;
-    session.query(&token, &buffer.as_params(), ALL, Batch::EMPTY)
+    run_with(session, &token, &buffer, ALL)
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn values_of_an_earlier_run_are_gone() {
     let token = session.prepare("SELECT $1").unwrap();
     let large = "x".repeat(100_000);
     for value in [ValueRef::Text(&large), ValueRef::Null, ValueRef::I64(2)] {
-        let answer = session.query(&token, &bound(&[value]).as_params(), ALL, Batch::EMPTY).unwrap();
+        let answer = run(&mut session, &token, &[value]).unwrap();
         assert_eq!(answer.batch.check().unwrap().value(0, 0), Ok(value));
     }
 }

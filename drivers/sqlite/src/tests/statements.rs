@@ -1,11 +1,11 @@
 //! Texts, results and the life of statements.
 
-use super::{ALL, TestFile, bound, fails, memory, number, query, rows, run, setup, text};
+use super::{ALL, Ran, TestFile, bound, fails, memory, next, number, query, rows, run, run_with, setup, text};
 use crate::{registry::Token, session::Session};
-use montrs_driver_sdk::{Batch, ErrorKind, Kind, Nullability, QueryOptions, ValueRef};
+use montrs_driver_sdk::{ErrorKind, Kind, Nullability, QueryOptions, ValueRef};
 
-fn query_with(session: &mut Session, token: &Token, options: QueryOptions) -> crate::session::Answer {
-    session.query(token, &bound(&[]).as_params(), options, Batch::EMPTY).unwrap()
+fn query_with(session: &mut Session, token: &Token, options: QueryOptions) -> Ran {
+    run_with(session, token, &bound(&[]), options).unwrap()
 }
 
 #[test]
@@ -84,12 +84,12 @@ fn large_results_come_in_batches() {
         if is_finished {
             break;
         }
-        let next = session.next(&token, rows.into_spare()).unwrap();
-        (answer.batch, is_finished) = (next.batch, next.finished);
+        answer.batch = rows.into_spare();
+        is_finished = session.next(token.name(), &mut answer.batch).unwrap().finished;
     }
     assert_eq!(seen, 10_000);
     assert!(batches > 3, "{batches}");
-    fails(session.next(&token, Batch::EMPTY), ErrorKind::PROTOCOL);
+    fails(next(&mut session, &token), ErrorKind::PROTOCOL);
 }
 
 #[test]
@@ -98,16 +98,16 @@ fn at_least_one_row_is_taken_and_no_more_than_are_asked_for() {
     let token = session.prepare("VALUES (1), (2), (3)").unwrap();
     let one = query_with(&mut session, &token, QueryOptions { max_rows: 0, batch_bytes: 0 });
     assert_eq!((one.batch.rows(), one.is_finished), (1, false));
-    session.close_rows(&token).unwrap();
-    session.close_rows(&token).unwrap();
+    session.close_rows(token.name()).unwrap();
+    session.close_rows(token.name()).unwrap();
     let two = query_with(&mut session, &token, QueryOptions { max_rows: 2, ..ALL });
     assert_eq!((two.batch.rows(), two.is_finished), (2, true));
     let first = query_with(&mut session, &token, QueryOptions { max_rows: 3, batch_bytes: 0 });
     assert!(!first.is_finished);
-    let next = session.next(&token, Batch::EMPTY).unwrap();
-    assert_eq!((next.batch.rows(), next.finished), (1, false));
-    let last = session.next(&token, Batch::EMPTY).unwrap();
-    assert_eq!((last.batch.rows(), last.finished), (1, true));
+    let (batch, more) = next(&mut session, &token).unwrap();
+    assert_eq!((batch.rows(), more.finished), (1, false));
+    let (batch, last) = next(&mut session, &token).unwrap();
+    assert_eq!((batch.rows(), last.finished), (1, true));
 }
 
 #[test]
@@ -142,14 +142,14 @@ fn a_statement_with_returning_is_done_also_when_its_rows_are_not_read() {
     assert_eq!((answer.affected, answer.last_insert_id), (3, Some(3)));
     let token = session.prepare("UPDATE t SET id = id + 10 RETURNING id").unwrap();
     assert!(!query_with(&mut session, &token, QueryOptions { max_rows: 0, batch_bytes: 0 }).is_finished);
-    session.close_rows(&token).unwrap();
+    session.close_rows(token.name()).unwrap();
     assert_eq!(number(&mut session, "SELECT sum(id) FROM t"), 36);
     let token = session.prepare("DELETE FROM t RETURNING id").unwrap();
     assert!(!query_with(&mut session, &token, QueryOptions { max_rows: 0, batch_bytes: 0 }).is_finished);
     let (mut affected, mut is_finished) = (0, false);
     while !is_finished {
-        let next = session.next(&token, Batch::EMPTY).unwrap();
-        (affected, is_finished) = (next.affected, next.finished);
+        let (_, more) = next(&mut session, &token).unwrap();
+        (affected, is_finished) = (more.affected, more.finished);
     }
     assert_eq!(affected, 3);
 }
@@ -163,7 +163,7 @@ fn a_statement_with_returning_that_cannot_be_committed_is_an_error_also_when_its
     setup(&mut reader, &["BEGIN", "SELECT * FROM t"]);
     let token = writer.prepare("INSERT INTO t VALUES (1), (2) RETURNING id").unwrap();
     let one_row = QueryOptions { max_rows: 1, ..ALL };
-    let result = writer.query(&token, &bound(&[]).as_params(), one_row, Batch::EMPTY);
+    let result = run_with(&mut writer, &token, &bound(&[]), one_row);
     fails(result, ErrorKind::BUSY);
     setup(&mut reader, &["COMMIT"]);
     assert_eq!(number(&mut writer, "SELECT count(*) FROM t"), 0);
@@ -195,7 +195,7 @@ fn columns_follow_the_schema_and_stay_the_same_while_it_does() {
     setup(&mut session, &["DROP TABLE t"]);
     let error = fails(run(&mut session, &token, &[]), ErrorKind::UNDEFINED_TABLE);
     assert_eq!(error.record().table, "t");
-    fails(session.describe(&token), ErrorKind::UNDEFINED_TABLE);
+    fails(session.describe(token.name()), ErrorKind::UNDEFINED_TABLE);
 }
 
 #[test]
@@ -203,21 +203,21 @@ fn statements_are_described_without_being_run() {
     let mut session = memory();
     setup(&mut session, &["CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL, b TEXT)"]);
     let token = session.prepare("SELECT id, a, b, 1 FROM t WHERE a = :name AND b = @other AND a = :name").unwrap();
-    let description = session.describe(&token).unwrap();
+    let description = session.describe(token.name()).unwrap();
     assert!(description.is_read_only);
     let names: Vec<&str> = description.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     assert_eq!(names, ["name", "other"]);
     let nullability: Vec<Nullability> = description.columns.iter().map(|column| column.nullability).collect();
     assert_eq!(nullability, [Nullability::UNKNOWN, Nullability::NOT_NULL, Nullability::UNKNOWN, Nullability::UNKNOWN]);
     let token = session.prepare("SELECT x.a FROM t LEFT JOIN t AS x ON x.id = $2").unwrap();
-    let description = session.describe(&token).unwrap();
+    let description = session.describe(token.name()).unwrap();
     assert_eq!(description.columns[0].nullability, Nullability::UNKNOWN);
     assert_eq!(description.parameters.len(), 2);
     setup(&mut session, &["CREATE VIEW v AS SELECT x.a FROM t LEFT JOIN t AS x ON x.id = 0"]);
     let token = session.prepare("SELECT a FROM v").unwrap();
-    assert_eq!(session.describe(&token).unwrap().columns[0].nullability, Nullability::UNKNOWN);
+    assert_eq!(session.describe(token.name()).unwrap().columns[0].nullability, Nullability::UNKNOWN);
     let token = session.prepare("INSERT INTO t (a) VALUES ('x')").unwrap();
-    let description = session.describe(&token).unwrap();
+    let description = session.describe(token.name()).unwrap();
     assert!(!description.is_read_only && description.columns.is_empty());
     assert_eq!(number(&mut session, "SELECT count(*) FROM t"), 0);
 }
@@ -256,7 +256,7 @@ fn a_new_query_ends_a_result_that_was_left_open() {
     query_with(&mut session, &token, QueryOptions { max_rows: 0, batch_bytes: 0 });
     // Would be refused while the table is read.
     setup(&mut session, &["DROP TABLE t"]);
-    fails(session.next(&token, Batch::EMPTY), ErrorKind::PROTOCOL);
+    fails(next(&mut session, &token), ErrorKind::PROTOCOL);
 }
 
 #[test]

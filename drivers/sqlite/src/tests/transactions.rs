@@ -1,6 +1,6 @@
 //! Transactions, savepoints, reset.
 
-use super::{TestFile, fails, memory, number, open_watched, query, setup};
+use super::{TestFile, fails, memory, number, open_watched, query, run_with, setup};
 use crate::{monitor::Monitor, session::Session};
 use montrs_driver_sdk::{Access, ConnectionStatus, ErrorKind, Isolation, LockMode, TransactionOptions, ValueRef};
 use std::sync::Arc;
@@ -181,7 +181,7 @@ fn reset_makes_the_session_as_good_as_new() {
     let token = session.prepare("SELECT a FROM t").unwrap();
     let small = montrs_driver_sdk::QueryOptions { max_rows: 0, batch_bytes: 0 };
     let values = super::bound(&[]);
-    session.query(&token, &values.as_params(), small, montrs_driver_sdk::Batch::EMPTY).unwrap();
+    run_with(&mut session, &token, &values, small).unwrap();
     session.reset().unwrap();
     assert_eq!(monitor.status(), ConnectionStatus::READY);
     assert_eq!(number(&mut session, "SELECT count(*) FROM t"), 0);

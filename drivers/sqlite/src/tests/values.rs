@@ -1,8 +1,8 @@
 //! Values there and back.
 
-use super::{bound, fails, memory, query, rows, setup, single};
+use super::{bound, fails, memory, query, rows, run_with, setup, single};
 use crate::session::Session;
-use montrs_driver_sdk::{Array, Batch, Dimension, ErrorKind, QueryOptions, Timestamp, ValueRef};
+use montrs_driver_sdk::{Array, Dimension, ErrorKind, QueryOptions, Timestamp, ValueRef};
 use proptest::prelude::*;
 
 const TYPES: &[&str] = &[
@@ -159,7 +159,7 @@ fn text_that_is_not_utf8_arrives_as_bytes_and_spoils_nothing() {
     // Also in a batch that is not the last.
     let token = session.prepare("VALUES (CAST(x'ff' AS TEXT)), (1)").unwrap();
     let small = QueryOptions { max_rows: 0, batch_bytes: 0 };
-    let answer = session.query(&token, &bound(&[]).as_params(), small, Batch::EMPTY).unwrap();
+    let answer = run_with(&mut session, &token, &bound(&[]), small).unwrap();
     assert!(!answer.is_finished);
     assert_eq!(answer.batch.check().unwrap().value(0, 0), Ok(ValueRef::OtherBytes(b"\xff")));
     for declared in TYPES {

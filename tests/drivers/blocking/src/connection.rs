@@ -41,7 +41,7 @@ impl Connection for KvConnection {
         statement: &'a mut Statement,
         parameters: Params<'_>,
         options: QueryOptions,
-        mut batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<KvRows>> {
         let parameter = match text(parameters) {
             Ok(parameter) => parameter,
@@ -53,19 +53,19 @@ impl Connection for KvConnection {
                 Outcome::Values(column, values) => (column, values),
                 Outcome::Changed(count) => {
                     batch.clear(0);
-                    return Ok(Fetched::finished(ColumnSet::of([]), batch, count));
+                    return Ok(Fetched::finished(ColumnSet::of([]), count));
                 }
             };
             let mut rows = KvRows { values: values.into_iter(), batch_bytes: options.batch_bytes as usize };
-            let finished = rows.fill(&mut batch)?;
+            let finished = rows.fill(batch)?;
             let columns = ColumnSet::of([Column::named(column)]);
-            Ok(Fetched { rows: (!finished).then_some(rows), ..Fetched::finished(columns, batch, 0) })
+            Ok(Fetched { rows: (!finished).then_some(rows), ..Fetched::finished(columns, 0) })
         })
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut KvRows, mut batch: Batch) -> Reply<'a, NextBatch> {
-        let filled = rows.fill(&mut batch);
-        Reply::ready(filled.map(|finished| NextBatch { batch, affected: 0, finished }))
+    fn next<'a>(&'a mut self, rows: &'a mut KvRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
+        let filled = rows.fill(batch);
+        Reply::ready(filled.map(|finished| NextBatch { affected: 0, finished }))
     }
 
     fn close_rows<'a>(&'a mut self, _rows: &'a mut KvRows) -> Reply<'a, ()> {

@@ -71,7 +71,7 @@ impl FaultyConnection {
         Ok(())
     }
 
-    fn run(&mut self, text: &str, mut batch: Batch) -> Result<Fetched<Rows>> {
+    fn run(&mut self, text: &str, batch: &mut Batch) -> Result<Fetched<Rows>> {
         let mut rows = None;
         let words: Vec<&str> = text.split_whitespace().collect();
         match words[..] {
@@ -91,15 +91,15 @@ impl FaultyConnection {
         }
         batch.clear(0);
         let columns = rows.iter().map(|_| Column::named("row"));
-        Ok(Fetched { columns: ColumnSet::of(columns), batch, affected: 0, last_insert_id: None, rows })
+        Ok(Fetched { columns: ColumnSet::of(columns), affected: 0, last_insert_id: None, rows })
     }
 }
 
-fn one<R>(mut batch: Batch, value: u64) -> Result<Fetched<R>> {
+fn one<R>(batch: &mut Batch, value: u64) -> Result<Fetched<R>> {
     batch.clear(1);
     batch.push(ValueRef::I64(i64::try_from(value).unwrap_or(i64::MAX)))?;
     batch.end_row();
-    Ok(Fetched::finished(ColumnSet::of([Column::named("number")]), batch, 0))
+    Ok(Fetched::finished(ColumnSet::of([Column::named("number")]), 0))
 }
 
 impl Connection for FaultyConnection {
@@ -125,7 +125,7 @@ impl Connection for FaultyConnection {
         statement: &'a mut Statement,
         _parameters: Params<'_>,
         _options: QueryOptions,
-        batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<Rows>> {
         if let Some(fault) = self.take("query") {
             return fault.strike();
@@ -139,15 +139,15 @@ impl Connection for FaultyConnection {
         Reply::ready(self.run(&statement.text, batch))
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut Rows, batch: Batch) -> Reply<'a, NextBatch> {
+    fn next<'a>(&'a mut self, rows: &'a mut Rows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         if let Some(fault) = self.take("next") {
             return fault.strike();
         }
         Reply::later(async {
             Turn::default().await;
-            let batch = one::<Rows>(batch, rows.left)?.batch;
+            one::<Rows>(batch, rows.left)?;
             rows.left -= 1;
-            Ok(NextBatch { batch, affected: 0, finished: rows.left == 0 })
+            Ok(NextBatch { affected: 0, finished: rows.left == 0 })
         })
     }
 

@@ -3,7 +3,7 @@
 use montrs_driver_sdk::{Batch, Column, ColumnSet, Fetched, Kind, Result, ValueRef};
 
 /// Makes the wrong answer of this name.
-pub(crate) fn answer<R>(name: &str, mut batch: Batch) -> Option<Result<Fetched<R>>> {
+pub(crate) fn answer<R>(name: &str, batch: &mut Batch) -> Option<Result<Fetched<R>>> {
     batch.clear(1);
     let pushed = match name {
         // A cell that belongs to no row.
@@ -15,14 +15,14 @@ pub(crate) fn answer<R>(name: &str, mut batch: Batch) -> Option<Result<Fetched<R
             batch.end_row();
             pushed
         }
-        "invalid-text" => whole(&mut batch, Kind::TEXT, b"\xff\xfe"),
+        "invalid-text" => whole(batch, Kind::TEXT, b"\xff\xfe"),
         // A kind that is not invented yet.
-        "unknown-kind" => whole(&mut batch, Kind(200), b"x"),
+        "unknown-kind" => whole(batch, Kind(200), b"x"),
         // The cell says that its bytes lie in the heap of bytes, and they lie in that of text.
-        "outside-heap" => whole(&mut batch, Kind::BYTES, b"x"),
+        "outside-heap" => whole(batch, Kind::BYTES, b"x"),
         _ => return None,
     };
-    Some(pushed.map(|()| Fetched::finished(ColumnSet::of([Column::named("value")]), batch, 0)))
+    Some(pushed.map(|()| Fetched::finished(ColumnSet::of([Column::named("value")]), 0)))
 }
 
 fn whole(batch: &mut Batch, kind: Kind, value: &[u8]) -> Result<()> {

@@ -72,7 +72,7 @@ impl Connection for QueueConnection {
         statement: &'a mut Statement,
         parameters: Params<'_>,
         _options: QueryOptions,
-        mut batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<TickRows>> {
         let parameter = match parameters.get(0) {
             Err(_) => None,
@@ -85,29 +85,29 @@ impl Connection for QueueConnection {
             let (column, rows) = match self.run(move |session| Box::pin(statement.run(session, parameter))).await? {
                 Outcome::Sent => {
                     batch.clear(0);
-                    return Ok(Fetched::finished(ColumnSet::of([]), batch, 1));
+                    return Ok(Fetched::finished(ColumnSet::of([]), 1));
                 }
                 Outcome::Message(message) => {
-                    message.map_or(Ok(()), |message| row(&mut batch, ValueRef::Text(&message)))?;
+                    message.map_or(Ok(()), |message| row(batch, ValueRef::Text(&message)))?;
                     ("message", None)
                 }
                 Outcome::Count(count) => {
-                    row(&mut batch, ValueRef::I64(i64::try_from(count).unwrap_or(i64::MAX)))?;
+                    row(batch, ValueRef::I64(i64::try_from(count).unwrap_or(i64::MAX)))?;
                     ("count", None)
                 }
                 Outcome::Ticks(ticks) => ("tick", Some(TickRows(ticks))),
             };
-            Ok(Fetched { rows, ..Fetched::finished(ColumnSet::of([Column::named(column)]), batch, 0) })
+            Ok(Fetched { rows, ..Fetched::finished(ColumnSet::of([Column::named(column)]), 0) })
         })
     }
 
     /// A channel needs no runtime, so this can be awaited where the host polls.
-    fn next<'a>(&'a mut self, rows: &'a mut TickRows, mut batch: Batch) -> Reply<'a, NextBatch> {
+    fn next<'a>(&'a mut self, rows: &'a mut TickRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         Reply::later(async move {
             batch.clear(1);
             let tick = rows.0.recv().await;
-            tick.map_or(Ok(()), |tick| row(&mut batch, ValueRef::I64(tick)))?;
-            Ok(NextBatch { batch, affected: 0, finished: tick.is_none() })
+            tick.map_or(Ok(()), |tick| row(batch, ValueRef::I64(tick)))?;
+            Ok(NextBatch { affected: 0, finished: tick.is_none() })
         })
     }
 

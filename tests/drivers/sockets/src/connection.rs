@@ -64,7 +64,7 @@ impl LineConnection {
         }
     }
 
-    async fn run(&mut self, command: &str, mut batch: Batch) -> Result<Fetched<LineRows>> {
+    async fn run(&mut self, command: &str, batch: &mut Batch) -> Result<Fetched<LineRows>> {
         let wire = self.wire()?;
         wire.send(command).await?;
         let line = wire.line().await?;
@@ -73,14 +73,14 @@ impl LineConnection {
             ("done", count) => {
                 let affected = count.parse().map_err(|_| wire.garbage("no count"))?;
                 batch.clear(0);
-                return Ok(Fetched::finished(ColumnSet::of([]), batch, affected));
+                return Ok(Fetched::finished(ColumnSet::of([]), affected));
             }
             _ => return Err(wire.garbage("something else than columns")),
         };
-        let end = self.rows(names.len(), &mut batch).await?;
+        let end = self.rows(names.len(), batch).await?;
         let rows = end.is_none().then_some(LineRows { columns: names.len() });
         let columns = ColumnSet::of(names.iter().map(|name| Column::named(*name)));
-        Ok(Fetched { rows, ..Fetched::finished(columns, batch, end.unwrap_or(0)) })
+        Ok(Fetched { rows, ..Fetched::finished(columns, end.unwrap_or(0)) })
     }
 }
 
@@ -101,7 +101,7 @@ impl Connection for LineConnection {
         statement: &'a mut String,
         parameters: Params<'_>,
         _options: QueryOptions,
-        batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<LineRows>> {
         // The parameters are borrowed for this call only, so the command is put together before the future.
         let mut command = format!("query {statement}\n");
@@ -120,11 +120,11 @@ impl Connection for LineConnection {
         Reply::later(async move { self.run(&command, batch).await })
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut LineRows, mut batch: Batch) -> Reply<'a, NextBatch> {
+    fn next<'a>(&'a mut self, rows: &'a mut LineRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         Reply::later(async move {
             self.wire()?.send("next\n").await?;
-            let end = self.rows(rows.columns, &mut batch).await?;
-            Ok(NextBatch { batch, affected: end.unwrap_or(0), finished: end.is_some() })
+            let end = self.rows(rows.columns, batch).await?;
+            Ok(NextBatch { affected: end.unwrap_or(0), finished: end.is_some() })
         })
     }
 

@@ -1,0 +1,64 @@
+//! The prepared statements of a session, the least recently used dropped first.
+
+use crate::{Sql, layout::Layout};
+use lru::LruCache;
+use montrs_driver_loader::Statement;
+use std::{num::NonZeroUsize, ptr};
+
+/// The prepared statements of a session.
+pub(crate) struct Statements {
+    all: Vec<Prepared>,
+    /// Where in `all` the statement of a text is.
+    by_text: LruCache<Sql, usize>,
+    /// Where the statement is that was used last.
+    current: usize,
+}
+
+/// A prepared statement.
+pub(crate) struct Prepared {
+    pub(crate) statement: Statement,
+    /// Of its results.
+    pub(crate) layout: Layout,
+}
+
+impl Statements {
+    pub(crate) fn new(capacity: NonZeroUsize) -> Self {
+        Self { all: Vec::new(), by_text: LruCache::new(capacity), current: 0 }
+    }
+
+    /// The statement of this text, which is the current one from now on.
+    #[inline]
+    pub(crate) fn find(&mut self, text: &Sql) -> Option<&mut Prepared> {
+        let current = self.all.get(self.current);
+        // A literal that is run again lies where it lay before.
+        if !current.is_some_and(|current| ptr::eq(current.layout.sql(), text.as_str())) {
+            self.current = *self.by_text.get(text)?;
+        }
+        self.all.get_mut(self.current)
+    }
+
+    /// Takes a statement in, which is the current one from now on.
+    pub(crate) fn add(&mut self, text: Sql, statement: Statement) -> &mut Prepared {
+        let prepared = Prepared { statement, layout: Layout::new(text.clone()) };
+        let is_full = self.by_text.len() == self.by_text.cap().get();
+        let oldest = if is_full { self.by_text.pop_lru() } else { None };
+        self.current = oldest.map_or(self.all.len(), |(_, index)| index);
+        self.by_text.put(text, self.current);
+        match self.all.get_mut(self.current) {
+            Some(place) => *place = prepared,
+            None => self.all.push(prepared),
+        }
+        &mut self.all[self.current]
+    }
+
+    /// The statement that was found or added last.
+    #[inline]
+    pub(crate) fn current(&self) -> &Prepared {
+        &self.all[self.current]
+    }
+
+    #[inline]
+    pub(crate) fn current_mut(&mut self) -> &mut Prepared {
+        &mut self.all[self.current]
+    }
+}
