@@ -31,6 +31,14 @@ impl<'a, T> Reply<'a, T> {
         Self(Inner::Later(Box::pin(future)))
     }
 
+    /// The result, once it is there.
+    pub(crate) async fn wait(self) -> Result<T> {
+        match self.0 {
+            Inner::Ready(result) => result,
+            Inner::Later(future) => future.await,
+        }
+    }
+
     /// The operation cannot be done by this driver: an error of kind
     /// [`ErrorKind::UNSUPPORTED`](crate::ErrorKind::UNSUPPORTED).
     pub fn unsupported(what: &str) -> Self {

@@ -46,6 +46,7 @@ mod error;
 mod error_guide;
 mod executor;
 mod from_row;
+mod many;
 mod pool;
 mod query;
 mod row;
@@ -55,6 +56,7 @@ mod statement_info;
 mod stream;
 mod transaction;
 mod types;
+mod upload;
 mod value;
 
 pub use ai_error::AiError;
@@ -68,6 +70,7 @@ pub use encode::{Encode, EncodeError, Encoded};
 pub use error::{DbError, DbErrorKind};
 pub use executor::Executor;
 pub use from_row::{Field, FromRow, Plan, RowReader};
+pub use many::{ParamRow, ToParams};
 pub use query::{Done, Query};
 pub use row::{ColumnIndex, Row};
 pub use session::Session;
@@ -75,6 +78,7 @@ pub use sql::{IntoSql, RuntimeSql, Sql};
 pub use statement_info::{ParameterInfo, StatementInfo};
 pub use stream::RowStream;
 pub use transaction::Transaction;
+pub use upload::Upload;
 pub use value::Value;
 
 /// Derives [`FromRow`](trait@FromRow) for a struct with named fields.

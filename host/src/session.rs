@@ -40,6 +40,8 @@ enum Lost {
 /// What a reset may take before the connection is given up.
 pub(crate) const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 
+mod transfer;
+
 impl Session {
     pub(crate) fn new(connection: Connection, statement_cache_capacity: NonZeroUsize) -> Self {
         Self {

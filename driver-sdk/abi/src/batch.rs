@@ -1,7 +1,7 @@
 //! Rows on the wire.
 
 use crate::{
-    ArrayError, Cell, DriverError, Kind, ValueRef,
+    ArrayError, Cell, DriverError, Kind, Params, ValueRef,
     cell::{write_unchecked_text, write_value},
 };
 use abi_stable::{
@@ -30,10 +30,15 @@ impl Batch {
     /// Empties the batch, keeping its buffers, and sets how many columns its rows have.
     pub fn clear(&mut self, columns: usize) {
         self.rows = 0;
-        self.columns = u32::try_from(columns).unwrap_or(u32::MAX);
+        self.set_columns(columns);
         self.cells.clear();
         self.text.clear();
         self.bytes.clear();
+    }
+
+    /// Sets how many columns the rows have, where that shows with the first one; before the row is ended.
+    pub fn set_columns(&mut self, columns: usize) {
+        self.columns = u32::try_from(columns).unwrap_or(u32::MAX);
     }
 
     /// Appends the next value of the row that is being written.
@@ -198,6 +203,13 @@ impl RowBatch {
         if row < self.rows && column < self.columns { self.cells.get(row * self.columns + column) } else { None }
     }
 
+    /// A row as the parameters of a statement, `None` where there is no such row.
+    pub fn params(&self, row: usize) -> Option<Params<'_>> {
+        // There are `rows * columns` cells, so this does not overflow.
+        let start = (row < self.rows).then(|| row * self.columns)?;
+        Some(Params::of_row(&self.cells[start..start + self.columns], &self.text, &self.bytes))
+    }
+
     /// The batch's buffers, for the driver to use again.
     pub fn into_spare(self) -> Batch {
         let mut spare =
@@ -288,6 +300,26 @@ mod tests {
         }
         assert_eq!(rows.value(2, 0), Err(BatchError::OutsideBatch));
         assert_eq!(rows.value(0, values.len()), Err(BatchError::OutsideBatch));
+    }
+
+    #[test]
+    fn rows_are_read_as_parameters() {
+        let mut batch = Batch::EMPTY;
+        batch.clear(2);
+        for (number, text) in [(1, "one"), (2, "zwölf")] {
+            batch.push(ValueRef::I64(number)).unwrap();
+            batch.push(ValueRef::Text(text)).unwrap();
+            batch.end_row();
+        }
+        let rows = batch.check().unwrap();
+        let second = rows.params(1).unwrap();
+        assert_eq!((second.len(), second.has_names()), (2, false));
+        assert_eq!((second.get(0), second.get(1)), (Ok(ValueRef::I64(2)), Ok(ValueRef::Text("zwölf"))));
+        assert_eq!(second.get(2), Err(BatchError::OutsideBatch));
+        assert!(rows.params(2).is_none());
+        let mut empty = Batch::EMPTY;
+        empty.end_row();
+        assert!(empty.check().unwrap().params(0).unwrap().is_empty());
     }
 
     #[test]

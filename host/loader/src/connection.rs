@@ -6,7 +6,7 @@
 use crate::OpenGuard;
 use montrs_driver_abi::{
     Batch, ColumnSet, ConnectionObject, ConnectionStatus, ConnectionVtableRef, Description, DriverError, DriverResult,
-    ErrorKind, NextBatch, Params, QueryOptions, Reply, RowsObject, StatementObject, TransactionOptions,
+    ErrorKind, NextBatch, Params, QueryOptions, QueryReply, Reply, RowsObject, StatementObject, TransactionOptions,
     abi_stable::std_types::RArc, async_ffi::FfiFuture, panic,
 };
 use std::{
@@ -63,6 +63,8 @@ enum State {
     Idle,
     /// A result is open: its rows can be fetched, or it can be closed.
     RowsOpen,
+    /// An upload is open: it can be given more, or be ended.
+    Uploading,
     /// An operation is under way, or its future was dropped before its end.
     Busy,
     /// The driver panicked, broke the ABI's rules, or says so itself.
@@ -80,6 +82,8 @@ macro_rules! call {
         $connection.finish(reply).await
     }};
 }
+
+mod transfer;
 
 impl Connection {
     pub(crate) fn new(object: ConnectionObject, guard: Arc<OpenGuard>) -> Self {
@@ -127,17 +131,7 @@ impl Connection {
         let data = statement.object.data();
         let reply =
             call!(self, statement.object.vtable(), query(data, self.object.data(), parameters, options, spare))?;
-        let rows = reply.rows.into_option().map(|object| Rows { object, connection: self.id });
-        if rows.is_some() {
-            self.state = State::RowsOpen;
-        }
-        Ok(QueryResult {
-            columns: reply.columns,
-            batch: reply.batch,
-            affected: reply.affected,
-            last_insert_id: reply.last_insert_id.into_option(),
-            rows,
-        })
+        Ok(self.opened(reply))
     }
 
     /// The next rows of the open result.
@@ -304,7 +298,8 @@ impl Connection {
         Err(match self.state {
             State::Broken => broken(),
             State::RowsOpen => DriverError::protocol("a result is still open on this connection"),
-            State::Idle => DriverError::protocol("no result is open on this connection"),
+            State::Uploading => DriverError::protocol("an upload is still open on this connection"),
+            State::Idle => DriverError::protocol("no result or upload is open on this connection"),
             State::Busy => DriverError::protocol("an operation of this connection was abandoned: it needs a reset"),
         })
     }
@@ -314,6 +309,21 @@ impl Connection {
             return Ok(());
         }
         Err(DriverError::protocol("a statement or result was used on a connection that it does not belong to"))
+    }
+
+    /// Takes an answer to a query, whose result may be open.
+    fn opened(&mut self, reply: QueryReply) -> QueryResult {
+        let rows = reply.rows.into_option().map(|object| Rows { object, connection: self.id });
+        if rows.is_some() {
+            self.state = State::RowsOpen;
+        }
+        QueryResult {
+            columns: reply.columns,
+            batch: reply.batch,
+            affected: reply.affected,
+            last_insert_id: reply.last_insert_id.into_option(),
+            rows,
+        }
     }
 
     async fn finish<T>(&mut self, reply: Reply<T>) -> Result<T, DriverError> {
