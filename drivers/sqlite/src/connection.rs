@@ -1,6 +1,7 @@
 //! A connection: the SDK's trait on a session, however its operations are executed.
 
 use crate::{
+    command::{Command, UploadCommand},
     execution::Executor,
     monitor::Monitor,
     options::Options,
@@ -8,8 +9,8 @@ use crate::{
     session::{Answer, Session},
 };
 use montrs_driver_sdk::{
-    Batch, Connection, ConnectionStatus, Description, Fetched, Host, NextBatch, Params, QueryOptions, Reply, Result,
-    TransactionOptions,
+    Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, Params, QueryOptions, Reply,
+    Result, RowBatch, TransactionOptions,
 };
 use std::sync::{
     Arc,
@@ -24,8 +25,19 @@ pub struct SqliteConnection {
     operation: u64,
 }
 
-/// A statement, or a result that keeps its statement.
+/// A statement.
 pub struct SqliteStatement(Arc<Token>);
+
+/// An open result.
+pub struct SqliteRows(Source);
+
+/// What a result is of.
+enum Source {
+    /// A statement, which it keeps.
+    Statement(Arc<Token>),
+    /// The command that the session runs.
+    Command,
+}
 
 impl SqliteConnection {
     /// Opens a connection, and notes how many parameters a statement can have.
@@ -47,7 +59,7 @@ impl SqliteConnection {
 
 impl Connection for SqliteConnection {
     type Statement = SqliteStatement;
-    type Rows = SqliteStatement;
+    type Rows = SqliteRows;
 
     fn prepare(&mut self, sql: &str) -> Reply<'_, SqliteStatement> {
         let sql = sql.to_owned();
@@ -65,7 +77,7 @@ impl Connection for SqliteConnection {
         parameters: Params<'_>,
         options: QueryOptions,
         batch: Batch,
-    ) -> Reply<'a, Fetched<SqliteStatement>> {
+    ) -> Reply<'a, Fetched<SqliteRows>> {
         let token = statement.0.clone();
         // Binding copies the values and never waits, so where it can be done at once they are copied only once.
         let bound = self.executor.session().map(|session| {
@@ -83,19 +95,70 @@ impl Connection for SqliteConnection {
             }
             let Answer { columns, batch, affected, last_insert_id, is_finished } =
                 session.start(&token, options, batch)?;
-            let rows = (!is_finished).then(|| SqliteStatement(token));
+            let rows = (!is_finished).then_some(SqliteRows(Source::Statement(token)));
             Ok(Fetched { columns, batch, affected, last_insert_id, rows })
         })
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut SqliteStatement, batch: Batch) -> Reply<'a, NextBatch> {
-        let token = rows.0.clone();
-        self.run(move |session| session.next(&token, batch))
+    fn query_many<'a>(&'a mut self, statement: &'a mut SqliteStatement, rows: RowBatch) -> Reply<'a, ManyReply> {
+        let token = statement.0.clone();
+        self.run(move |session| session.query_many(&token, rows))
     }
 
-    fn close_rows<'a>(&'a mut self, rows: &'a mut SqliteStatement) -> Reply<'a, ()> {
-        let token = rows.0.clone();
-        self.run(move |session| session.close_rows(&token))
+    fn next<'a>(&'a mut self, rows: &'a mut SqliteRows, batch: Batch) -> Reply<'a, NextBatch> {
+        match &rows.0 {
+            Source::Statement(token) => {
+                let token = token.clone();
+                self.run(move |session| session.next(&token, batch))
+            }
+            Source::Command => self.run(move |session| session.next_of_command(batch)),
+        }
+    }
+
+    fn close_rows<'a>(&'a mut self, rows: &'a mut SqliteRows) -> Reply<'a, ()> {
+        match &rows.0 {
+            Source::Statement(token) => {
+                let token = token.clone();
+                self.run(move |session| session.close_rows(&token))
+            }
+            Source::Command => self.run(Session::close_command),
+        }
+    }
+
+    fn command(
+        &mut self,
+        name: &str,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        batch: Batch,
+    ) -> Reply<'_, Fetched<SqliteRows>> {
+        let command = match Command::parse(name, &parameters) {
+            Ok(command) => command,
+            Err(error) => return Reply::ready(Err(error)),
+        };
+        self.run(move |session| {
+            let Answer { columns, batch, affected, last_insert_id, is_finished } =
+                session.command(command, options, batch)?;
+            let rows = (!is_finished).then_some(SqliteRows(Source::Command));
+            Ok(Fetched { columns, batch, affected, last_insert_id, rows })
+        })
+    }
+
+    fn upload(&mut self, name: &str, parameters: Params<'_>) -> Reply<'_, ()> {
+        match UploadCommand::parse(name, &parameters) {
+            Ok(command) => self.run(move |session| session.upload(command)),
+            Err(error) => Reply::ready(Err(error)),
+        }
+    }
+
+    fn upload_bytes(&mut self, bytes: &[u8]) -> Reply<'_, ()> {
+        // Copied, because writing may be suspended, and the bytes are the host's.
+        let bytes = bytes.to_vec();
+        self.run(move |session| session.upload_bytes(&bytes))
+    }
+
+    fn upload_end(&mut self) -> Reply<'_, u64> {
+        self.run(Session::upload_end)
     }
 
     fn begin(&mut self, options: TransactionOptions) -> Reply<'_, ()> {

@@ -34,7 +34,10 @@ pub(crate) fn open(options: &Options, watch: Arc<dyn Watch>, circumstances: &Cir
     handle::configure_library();
     let file_system = vfs::wrapping(options.vfs.as_deref()).ok_or_else(|| no_file_system(options))?;
     let mut handle = Handle::open(&name, flags, file_system).map_err(|failure| match path {
-        Some(path) => cannot_open(path, options, &failure, circumstances),
+        Some(path) => {
+            let creates = !options.is_read_only() && options.mode != Some(Mode::ReadWrite);
+            cannot_open(path, creates, &failure, circumstances)
+        }
         None => error::error(&failure, circumstances),
     })?;
     handle.set_watch(watch);
@@ -178,7 +181,7 @@ fn immutable_name(path: &str) -> String {
 }
 
 /// Says why a file was not opened: SQLite itself only says that it was not.
-fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances: &Circumstances) -> Error {
+pub(crate) fn cannot_open(path: &Path, creates: bool, failure: &Failure, circumstances: &Circumstances) -> Error {
     let name = path.display();
     if failure.code == vfs::OPEN_ELSEWHERE {
         return error::error(failure, circumstances);
@@ -193,10 +196,8 @@ fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances:
                 Error::new(ErrorKind::NOT_FOUND, message)
                     .with_hint("create the directory; the driver creates files only")
             }
-            None if options.is_read_only() || options.mode == Some(Mode::ReadWrite) => {
-                Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist"))
-                    .with_hint("check the path; the file is created without `mode`, or with `mode=rwc`")
-            }
+            None if !creates => Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist"))
+                .with_hint("check the path; the file is created without `mode`, or with `mode=rwc`"),
             None => denied(&format!("the database file {name} cannot be created"), &creation_error(path)),
         },
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
