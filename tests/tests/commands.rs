@@ -205,10 +205,12 @@ async fn a_value_is_written_and_read_in_parts_inside_and_outside_of_transactions
     }
     // Dropped, on a connection that is held: nothing is lost but the upload.
     let mut connection = db.acquire().await.unwrap();
+    connection.execute("PRAGMA cache_size = 1234").await.unwrap();
     let mut upload = connection.command("blob_write").bind("t").bind("b").bind(0).upload().await.unwrap();
     upload.write(b"never").await.unwrap();
     drop(upload);
     assert_eq!(connection.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
+    assert_eq!(connection.query("PRAGMA cache_size").fetch_scalar::<i64>().await.unwrap(), 1234);
     assert_eq!(read(0, 1).await.unwrap().concat(), [1]);
     let mut upload = connection.command("blob_write").bind("t").bind("b").bind(0).upload().await.unwrap();
     let error = upload.write(&vec![0; 300_001]).await.unwrap_err();
@@ -216,6 +218,14 @@ async fn a_value_is_written_and_read_in_parts_inside_and_outside_of_transactions
     assert!(error.suggested_fixes()[0].contains("zeroblob"));
     drop(upload);
     connection.execute("DELETE FROM t").await.unwrap();
+    // The next user of the only connection has one of its own.
+    let only = builder(file.url()).max_connections(1).connect().await.unwrap();
+    only.execute("INSERT INTO t VALUES (0, 'x')").await.unwrap();
+    let mut connection = only.acquire().await.unwrap();
+    connection.execute("PRAGMA cache_size = 1234").await.unwrap();
+    drop(connection.command("blob_write").bind("t").bind("b").bind(0).upload().await.unwrap());
+    drop(connection);
+    assert_eq!(only.query("PRAGMA cache_size").fetch_scalar::<i64>().await.unwrap(), -2000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

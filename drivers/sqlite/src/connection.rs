@@ -186,9 +186,12 @@ impl Connection for SqliteConnection {
     }
 
     fn reset(&mut self) -> Reply<'_, ()> {
-        // After an operation that was abandoned the session may stay with its user.
+        // After an operation or upload that was abandoned the session may stay with its user.
         let was_abandoned = self.monitor.is_cancelled();
-        self.run(move |session| if was_abandoned { session.put_right() } else { session.reset() })
+        self.run(move |session| match was_abandoned || session.transfer.is_upload() {
+            true => session.put_right(),
+            false => session.reset(),
+        })
     }
 
     fn ping(&mut self) -> Reply<'_, ()> {

@@ -38,6 +38,11 @@ pub(crate) enum Transfer {
 const CHUNK: usize = 64 * 1024;
 
 impl Transfer {
+    /// Whether bytes are being taken.
+    pub(crate) fn is_upload(&self) -> bool {
+        matches!(self, Self::Deserialize(..) | Self::BlobWrite(_))
+    }
+
     /// Whether it has begun the transaction that is open.
     pub(crate) fn owns_transaction(&self) -> bool {
         matches!(self, Self::BlobWrite(write) if write.owns_transaction())
