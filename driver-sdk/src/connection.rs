@@ -1,8 +1,8 @@
 //! A connection, and the slots that it fills.
 
 use crate::{
-    Batch, ColumnSet, ConnectionStatus, Description, NextBatch, Params, QueryOptions, Reply, TransactionOptions, guard,
-    statement,
+    Batch, ColumnSet, ConnectionStatus, Description, ManyReply, NextBatch, Params, QueryOptions, Reply, RowBatch,
+    TransactionOptions, guard, many, statement, upload,
 };
 use montrs_driver_abi::{
     ConnectionObject, ConnectionVtable, ConnectionVtableRef, Reply as AbiReply, StatementObject,
@@ -50,6 +50,58 @@ pub trait Connection: Send + 'static {
         options: QueryOptions,
         batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<Self::Rows>>;
+
+    /// Runs the statement once for each row of parameters, without rows as an answer. It stops at the first error, to
+    /// which [`with_row`](crate::Error::with_row) adds the row; what was done before stays done, the host sees to the rest.
+    ///
+    /// Unless you write your own, this runs [`query`](Self::query) in a loop.
+    fn query_many<'a>(&'a mut self, statement: &'a mut Self::Statement, rows: RowBatch) -> Reply<'a, ManyReply> {
+        Reply::later(many::one_by_one(self, statement, rows))
+    }
+
+    /// Runs an operation of the driver's own that has no SQL, such as a backup, chosen by its name. Its answer is that of
+    /// a query.
+    ///
+    /// # Errors
+    ///
+    /// [`UNSUPPORTED`](crate::ErrorKind::UNSUPPORTED) for a name that is not known, with those that are.
+    fn command<'a>(
+        &'a mut self,
+        name: &str,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<Self::Rows>> {
+        let _ = (parameters, options, batch);
+        Reply::unsupported(&format!("the command `{name}`: it has no commands"))
+    }
+
+    /// Begins a command that takes bytes or rows. After it come [`upload_bytes`](Self::upload_bytes) and
+    /// [`upload_rows`](Self::upload_rows), as often as the application likes, and [`upload_end`](Self::upload_end).
+    ///
+    /// An error of any of them ends the upload and undoes it, as far as a failed statement is undone. An upload that is
+    /// not ended is undone by [`reset`](Self::reset).
+    fn upload(&mut self, name: &str, parameters: Params<'_>) -> Reply<'_, ()> {
+        let _ = parameters;
+        Reply::unsupported(&format!("the upload `{name}`: it has no uploads"))
+    }
+
+    /// The next bytes of the open upload.
+    fn upload_bytes(&mut self, bytes: &[u8]) -> Reply<'_, ()> {
+        let _ = bytes;
+        Reply::unsupported("uploads of bytes")
+    }
+
+    /// The next rows of the open upload; their buffers are given back: see [`RowBatch::into_spare`].
+    fn upload_rows(&mut self, rows: RowBatch) -> Reply<'_, Batch> {
+        let _ = rows;
+        Reply::unsupported("uploads of rows")
+    }
+
+    /// Ends the open upload and keeps what it was given: how many rows or bytes, as the command documents.
+    fn upload_end(&mut self) -> Reply<'_, u64> {
+        Reply::unsupported("uploads")
+    }
 
     /// The next rows of an open result.
     fn next<'a>(&'a mut self, rows: &'a mut Self::Rows, batch: &'a mut Batch) -> Reply<'a, NextBatch>;
@@ -136,6 +188,11 @@ struct Slots<C>(std::marker::PhantomData<C>);
 impl<C: Connection> Slots<C> {
     staticref!(const TABLE: WithMetadata<ConnectionVtable> = WithMetadata::new(ConnectionVtable {
         prepare: prepare::<C>,
+        command: statement::command::<C>,
+        upload: upload::begin::<C>,
+        upload_bytes: upload::bytes::<C>,
+        upload_rows: upload::rows::<C>,
+        upload_end: upload::end::<C>,
         begin: begin::<C>,
         commit: commit::<C>,
         rollback: rollback::<C>,

@@ -99,12 +99,14 @@ mod driver;
 pub mod export;
 mod guard;
 mod host;
+mod many;
 #[cfg(feature = "own-runtime")]
 mod own_runtime;
 mod reply;
 mod rows;
 mod socket;
 mod statement;
+mod upload;
 
 pub use blocking::Blocking;
 pub use connection::{Connection, Fetched};
@@ -118,8 +120,9 @@ pub use socket::Socket;
 
 pub use montrs_driver_abi::{
     Access, Array, Batch, BatchError, Capability, Column, ColumnSet, ConnectionStatus, Description, Dimension,
-    DriverError as Error, ErrorKind, Isolation, Kind, LockMode, LogLevel, NextBatch, Nullability, ParamBuffer,
-    Parameter, Params, QueryOptions, TcpOptions, Timestamp, TransactionOptions, ValueRef, record,
+    DriverError as Error, ErrorKind, Isolation, Kind, LockMode, LogLevel, ManyReply, NextBatch, Nullability,
+    ParamBuffer, Parameter, Params, QueryOptions, RowBatch, TcpOptions, Timestamp, TransactionOptions, ValueRef,
+    record,
 };
 
 pub use montrs_driver_abi::abi_stable::std_types::RArc;

@@ -44,6 +44,14 @@ impl<'a, T> Reply<'a, T> {
         }
     }
 
+    /// The result, once it is there.
+    pub(crate) async fn wait(self) -> Result<T> {
+        match self.0 {
+            Inner::Ready(result) => result,
+            Inner::Later(future) => future.await,
+        }
+    }
+
     /// The operation cannot be done by this driver: an error of kind
     /// [`ErrorKind::UNSUPPORTED`](crate::ErrorKind::UNSUPPORTED).
     pub fn unsupported(what: &str) -> Self {

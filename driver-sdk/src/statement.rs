@@ -1,13 +1,13 @@
 //! The slots of a statement.
 
 use crate::{
-    Batch, Connection, Description, Fetched, Params, QueryOptions,
+    Batch, Connection, Description, Error, Fetched, ManyReply, Params, QueryOptions, Reply,
     connection::{exclusive, lent},
     guard, rows,
 };
 use montrs_driver_abi::{
     QueryReply, Reply as AbiReply, StatementObject, StatementVtable, StatementVtableRef,
-    abi_stable::{prefix_type::WithMetadata, staticref},
+    abi_stable::{prefix_type::WithMetadata, staticref, std_types::RStr},
 };
 
 struct Slots<C>(std::marker::PhantomData<C>);
@@ -15,6 +15,7 @@ struct Slots<C>(std::marker::PhantomData<C>);
 impl<C: Connection> Slots<C> {
     staticref!(const TABLE: WithMetadata<StatementVtable> = WithMetadata::new(StatementVtable {
         query: query::<C>,
+        query_many: query_many::<C>,
         describe: describe::<C>,
         drop: drop_statement::<C>,
     }));
@@ -50,6 +51,36 @@ unsafe extern "C" fn query<C: Connection>(
         let batch = unsafe { lent(batch) };
         connection.query(statement, parameters, options, batch)
     })
+}
+
+/// The slot of a connection whose answer is that of a query.
+pub(crate) unsafe extern "C" fn command<C: Connection>(
+    connection: *mut (),
+    name: RStr<'_>,
+    parameters: Params<'_>,
+    options: QueryOptions,
+    batch: *mut Batch,
+) -> AbiReply<QueryReply> {
+    guard::slot(query_reply::<C>, || {
+        // SAFETY: the host lends its batch, by the rules of this slot.
+        let batch = unsafe { lent(batch) };
+        // SAFETY: the table that this is in belongs to connections of type `C`.
+        unsafe { exclusive::<C>(connection) }.command(name.as_str(), parameters, options, batch)
+    })
+}
+
+unsafe extern "C" fn query_many<C: Connection>(data: *mut (), connection: *mut (), rows: Batch) -> AbiReply<ManyReply> {
+    guard::slot(
+        |reply| reply,
+        || {
+            // SAFETY: this table belongs to connections of type `C` and their statements.
+            let (connection, statement) = unsafe { (exclusive::<C>(connection), statement::<C>(data)) };
+            match rows.check() {
+                Ok(rows) => connection.query_many(statement, rows),
+                Err(error) => Reply::ready(Err(Error::protocol(error.to_string()))),
+            }
+        },
+    )
 }
 
 fn query_reply<C: Connection>(fetched: Fetched<C::Rows>) -> QueryReply {

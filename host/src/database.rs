@@ -1,7 +1,8 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, IntoSql, Query, Session, Transaction, TransactionOptions,
+    Capability, Connection, DatabaseBuilder, DbError, Done, IntoSql, Query, Session, ToParams, Transaction,
+    TransactionOptions, many,
     pool::{Pool, PoolStatus, PooledSession},
     query::Source,
     transaction::SessionRef,
@@ -83,6 +84,32 @@ impl Database {
     #[track_caller]
     pub fn execute(&self, sql: impl IntoSql) -> Query<'_> {
         self.query(sql)
+    }
+
+    /// An operation of the driver's own on any connection of the pool; see [`Session::command`].
+    #[track_caller]
+    pub fn command(&self, name: &str) -> Query<'_> {
+        Query::command(Source::Pool(self, Location::caller()), name)
+    }
+
+    /// Runs a statement once for each row of parameters, in a transaction; see [`Session::execute_many`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::execute_many`] and [`acquire`](Self::acquire).
+    #[track_caller]
+    pub fn execute_many<'a, I, S>(
+        &'a self,
+        sql: S,
+        rows: I,
+    ) -> impl Future<Output = Result<Done, DbError>> + use<'a, I, S>
+    where
+        I: IntoIterator<Item: ToParams>,
+        S: IntoSql,
+    {
+        let (at, sql) = (Location::caller(), sql.into_sql());
+        let session = async move { Ok(SessionRef::Pooled(self.checkout(at).await?)) };
+        many::execute(session, sql, rows.into_iter())
     }
 
     /// Checks out a connection, for statements that must run on the same one.

@@ -125,6 +125,8 @@ struct Inner {
     record: Option<ErrorRecord>,
     /// The statement concerned, shortened.
     sql: Option<String>,
+    /// Which of many rows of parameters is concerned, from 0.
+    row: Option<u64>,
     /// Whether the error came after the database had answered.
     after_execution: bool,
     #[source]
@@ -143,6 +145,7 @@ impl DbError {
             fixes: Vec::new(),
             record: None,
             sql: None,
+            row: None,
             after_execution: false,
             source: None,
         }))
@@ -172,6 +175,16 @@ impl DbError {
             self.0.sql = Some(shown);
         }
         self
+    }
+
+    /// Adds which of many rows of parameters is concerned, from 0, and how many there are if that is known.
+    pub(crate) fn in_row(mut self, row: u64, total: Option<usize>) -> Self {
+        self.0.row = Some(row);
+        let number = row + 1;
+        match total {
+            Some(total) => self.during(format_args!("row {number} of {total}")),
+            None => self.during(format_args!("row {number}")),
+        }
     }
 
     /// Notes that the statement was run: what failed came after it.
@@ -231,6 +244,12 @@ impl DbError {
         self.0.record.as_ref()?.position.into_option().map(|position| position as usize)
     }
 
+    /// Which of the rows that were given to [`execute_many`](crate::Session::execute_many) failed: its index, from 0. The
+    /// message counts from 1.
+    pub fn row(&self) -> Option<u64> {
+        self.0.row
+    }
+
     /// The statement concerned; long ones are cut and end in `…`.
     pub fn sql(&self) -> Option<&str> {
         self.0.sql.as_deref()
@@ -275,6 +294,9 @@ impl fmt::Debug for DbError {
         for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
             out.field(name, &text);
         }
+        if let Some(row) = self.0.row {
+            out.field("row", &row);
+        }
         if let Some(code) = self.native_code() {
             out.field("native_code", &code);
         }
@@ -289,6 +311,7 @@ impl From<DriverError> for DbError {
     fn from(error: DriverError) -> Self {
         let record = error.into_record();
         let mut out = Self::new(kind_of(record.kind), record.message.as_str());
+        out.0.row = record.row.into_option();
         if !record.hint.is_empty() {
             out = out.fixed_by(record.hint.as_str());
         }

@@ -47,6 +47,7 @@ mod error_guide;
 mod executor;
 mod from_row;
 mod layout;
+mod many;
 mod pool;
 mod query;
 mod row;
@@ -57,6 +58,7 @@ mod statements;
 mod stream;
 mod transaction;
 mod types;
+mod upload;
 mod value;
 
 pub use ai_error::AiError;
@@ -70,6 +72,7 @@ pub use encode::{Encode, EncodeError, Encoded};
 pub use error::{DbError, DbErrorKind};
 pub use executor::Executor;
 pub use from_row::{Field, FromRow, Plan, RowReader};
+pub use many::{ParamRow, ToParams};
 pub use pool::PoolStatus;
 pub use query::{Done, Query};
 pub use row::{ColumnIndex, Row};
@@ -78,6 +81,7 @@ pub use sql::{IntoSql, RuntimeSql, Sql};
 pub use statement_info::{ParameterInfo, StatementInfo};
 pub use stream::RowStream;
 pub use transaction::Transaction;
+pub use upload::Upload;
 pub use value::Value;
 
 /// Derives [`FromRow`](trait@FromRow) for a struct with named fields.

@@ -1,13 +1,13 @@
 //! A statement with its parameters, ready to be run.
 
 use crate::{
-    Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, Row, RowStream, Sql, StatementInfo,
-    cursor::Cursor, encode, session::Session, transaction::SessionRef,
+    Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, IntoSql, Row, RowStream, RuntimeSql, Sql,
+    StatementInfo, Upload, cursor::Cursor, encode, session::Session, transaction::SessionRef,
 };
 use montrs_driver_abi::ParamBuffer;
 use std::{panic::Location, pin::Pin};
 
-/// A statement with its parameters. It does nothing until one of its methods, or it itself, is awaited.
+/// A statement, or a command of the driver's, with its parameters. It does nothing until one of its methods, or it itself, is awaited.
 ///
 /// Awaiting the query itself runs the statement to its end and answers with what it did, see [`Done`]. The `fetch`
 /// methods read its rows.
@@ -16,7 +16,9 @@ use std::{panic::Location, pin::Pin};
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query<'e> {
     source: Source<'e>,
+    /// The statement's text, or the command's name.
     sql: Sql,
+    is_command: bool,
     /// In a box, because a query is moved about; the session keeps it for the next one.
     parameters: Box<Parameters>,
 }
@@ -60,7 +62,11 @@ impl<'e> Query<'e> {
     /// `parameters` is empty.
     #[inline]
     pub(crate) fn new(source: Source<'e>, sql: Sql, parameters: Box<Parameters>) -> Self {
-        Self { source, sql, parameters }
+        Self { source, sql, is_command: false, parameters }
+    }
+
+    pub(crate) fn command(source: Source<'e>, name: &str) -> Self {
+        Self { is_command: true, ..Self::new(source, RuntimeSql(name).into_sql(), Box::default()) }
     }
 
     /// Binds the next parameter: the first call is for `$1`. A value that cannot be sent is reported when the query is
@@ -186,9 +192,43 @@ impl<'e> Query<'e> {
     ///
     /// What the database says of the statement; [`Unsupported`](DbErrorKind::Unsupported) where it cannot tell.
     pub async fn describe(self) -> Result<StatementInfo, DbError> {
+        if self.is_command {
+            return Err(DbError::new(DbErrorKind::Unsupported, "a command cannot be described"));
+        }
         let mut session = self.source.session().await?;
         let description = session.describe(&self.sql).await;
         Ok(StatementInfo::new(description.map_err(|error| error.in_statement(self.sql.as_str()))?))
+    }
+
+    /// Begins a command that takes bytes or rows, such as the writing of a large value.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database, mut chunks: std::vec::IntoIter<Vec<u8>>) -> Result<(), montrs_orm::DbError> {
+    /// let mut upload = db.command("blob_write").bind("file").bind("content").bind(1).upload().await?;
+    /// while let Some(chunk) = chunks.next() {
+    ///     upload.write(&chunk).await?;
+    /// }
+    /// let bytes = upload.finish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says; [`Unsupported`](DbErrorKind::Unsupported) for SQL, and for a command that takes nothing.
+    pub async fn upload(mut self) -> Result<Upload<'e>, DbError> {
+        if !self.is_command {
+            let error = DbError::new(DbErrorKind::Unsupported, "a statement in SQL takes no upload; a command() does");
+            return Err(error.in_statement(self.sql.as_str()));
+        }
+        if let Some(error) = self.parameters.error.take() {
+            return Err(error.in_statement(self.sql.as_str()));
+        }
+        let mut session = self.source.session().await?;
+        match session.begin_upload(self.sql.as_str(), self.parameters.values.as_params()).await {
+            Ok(()) => Ok(Upload::new(session, self.sql)),
+            Err(error) => Err(error.in_statement(self.sql.as_str())),
+        }
     }
 
     async fn run(self) -> Result<Done, DbError> {
@@ -211,7 +251,10 @@ impl<'e> Query<'e> {
             return Err(error.in_statement(self.sql.as_str()));
         }
         let mut session = self.source.session().await?;
-        let done = session.run(&self.sql, &self.parameters.values, max_rows).await;
+        let done = match self.is_command {
+            false => session.run(&self.sql, &self.parameters.values, max_rows).await,
+            true => Box::pin(session.run_command(&self.sql, &self.parameters.values, max_rows)).await,
+        };
         session.recycle(self.parameters);
         match done {
             Ok(done) => Ok(Cursor::new(session, done)),

@@ -4,7 +4,7 @@ use crate::{
     DbError, DbErrorKind, Done, IntoSql, Query, Sql, Transaction,
     layout::Layout,
     query::{Parameters, Source},
-    statements::Statements,
+    statements::{Prepared, Statements},
     transaction::SessionRef,
 };
 use montrs_driver_abi::{
@@ -32,6 +32,8 @@ pub struct Session {
     abandoned: Option<u32>,
     /// The transaction has ended under the caller's feet: until the caller has ended it too, nothing runs.
     lost: Option<Lost>,
+    /// Of the last result, when it is a command's.
+    command: Option<Box<Layout>>,
     /// For the next query.
     parameters: Option<Box<Parameters>>,
 }
@@ -46,10 +48,12 @@ enum Lost {
 }
 
 /// About how many bytes of rows cross at once.
-const BATCH_BYTES: u32 = 64 * 1024;
+pub(crate) const BATCH_BYTES: u32 = 64 * 1024;
 
 /// What a reset may take before the connection is given up.
 pub(crate) const RESET_TIMEOUT: Duration = Duration::from_secs(10);
+
+mod transfer;
 
 impl Session {
     pub(crate) fn new(connection: Connection, statement_cache_capacity: NonZeroUsize) -> Self {
@@ -61,6 +65,7 @@ impl Session {
             depth: 0,
             abandoned: None,
             lost: None,
+            command: None,
             parameters: None,
         }
     }
@@ -123,13 +128,8 @@ impl Session {
     /// Runs a statement up to its first rows, which are then at hand.
     pub(crate) async fn run(&mut self, sql: &Sql, parameters: &ParamBuffer, max_rows: u64) -> Result<Done, DbError> {
         self.ready().await?;
-        let prepared = match self.statements.find(sql) {
-            Some(prepared) => prepared,
-            None => {
-                let statement = Box::pin(self.connection.prepare(sql.as_str())).await?;
-                self.statements.add(sql.clone(), statement)
-            }
-        };
+        self.command = None;
+        let prepared = prepared(&mut self.connection, &mut self.statements, sql).await?;
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
         let batch = self.batch.refill();
         let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch);
@@ -185,12 +185,18 @@ impl Session {
     /// What is known of the last result.
     #[inline]
     pub(crate) fn layout(&self) -> &Layout {
-        &self.statements.current().layout
+        match &self.command {
+            None => &self.statements.current().layout,
+            Some(layout) => layout,
+        }
     }
 
     #[inline]
     pub(crate) fn layout_mut(&mut self) -> &mut Layout {
-        &mut self.statements.current_mut().layout
+        match &mut self.command {
+            None => &mut self.statements.current_mut().layout,
+            Some(layout) => layout,
+        }
     }
 
     /// Takes the parameters of a query that was run.
@@ -343,6 +349,20 @@ impl Session {
         drop(self.statements);
         self.connection.close().await
     }
+}
+
+/// The prepared statement of this text, which is the current one from now on.
+#[inline]
+async fn prepared<'s>(
+    connection: &mut Connection,
+    statements: &'s mut Statements,
+    sql: &Sql,
+) -> Result<&'s mut Prepared, DbError> {
+    if !statements.find(sql) {
+        let statement = Box::pin(connection.prepare(sql.as_str())).await?;
+        statements.add(sql.clone(), statement);
+    }
+    Ok(statements.current_mut())
 }
 
 /// Gives way to other tasks now and then: a driver that answers at once never would.

@@ -26,19 +26,20 @@ impl Statements {
         Self { all: Vec::new(), by_text: LruCache::new(capacity), current: 0 }
     }
 
-    /// The statement of this text, which is the current one from now on.
+    /// Finds the statement of this text, which is the current one from now on.
     #[inline]
-    pub(crate) fn find(&mut self, text: &Sql) -> Option<&mut Prepared> {
-        let current = self.all.get(self.current);
+    pub(crate) fn find(&mut self, text: &Sql) -> bool {
         // A literal that is run again lies where it lay before.
-        if !current.is_some_and(|current| ptr::eq(current.layout.sql(), text.as_str())) {
-            self.current = *self.by_text.get(text)?;
+        if self.all.get(self.current).is_some_and(|current| ptr::eq(current.layout.sql(), text.as_str())) {
+            return true;
         }
-        self.all.get_mut(self.current)
+        let found = self.by_text.get(text);
+        self.current = found.copied().unwrap_or(self.current);
+        found.is_some()
     }
 
     /// Takes a statement in, which is the current one from now on.
-    pub(crate) fn add(&mut self, text: Sql, statement: Statement) -> &mut Prepared {
+    pub(crate) fn add(&mut self, text: Sql, statement: Statement) {
         let prepared = Prepared { statement, layout: Layout::new(text.clone()) };
         let is_full = self.by_text.len() == self.by_text.cap().get();
         let oldest = if is_full { self.by_text.pop_lru() } else { None };
@@ -48,7 +49,6 @@ impl Statements {
             Some(place) => *place = prepared,
             None => self.all.push(prepared),
         }
-        &mut self.all[self.current]
     }
 
     /// The statement that was found or added last.

@@ -166,3 +166,8 @@ pub async fn poll_then_drop<F: Future>(polls: usize, future: F) -> Option<F::Out
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So does the code in the description of the SQLite driver.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sqlite.md")]
+struct Sqlite;

@@ -1,5 +1,7 @@
 //! The suites that run on SQLite once more, with `execution=blocking`: see [`montrs_tests::builder`].
 
+#[path = "commands.rs"]
+mod commands;
 #[path = "damaged_files.rs"]
 mod damaged_files;
 #[path = "dropped_futures.rs"]
@@ -12,6 +14,8 @@ mod execution;
 mod full_disk;
 #[path = "locked_by_others.rs"]
 mod locked_by_others;
+#[path = "many.rs"]
+mod many;
 #[path = "pool.rs"]
 mod pool;
 #[path = "queries.rs"]

@@ -53,6 +53,12 @@ const SLOTS: &[&str] = &[
     "prepare",
     "describe",
     "query",
+    "query-many",
+    "command",
+    "upload",
+    "upload-bytes",
+    "upload-rows",
+    "upload-end",
     "next",
     "close-rows",
     "begin",
@@ -75,6 +81,12 @@ async fn call(db: &Database, slot: &str) -> Result<(), DbError> {
         }
         "describe" => db.query("number").describe().await.map(drop),
         "query" => db.execute("number").await.map(drop),
+        "query-many" => db.execute_many("number", [(1,)]).await.map(drop),
+        "command" => db.command("number").await.map(drop),
+        "upload" => db.command("sink").upload().await.map(drop),
+        "upload-bytes" => db.command("sink").upload().await?.write(b"x").await,
+        "upload-rows" => db.command("sink").upload().await?.write_rows([(1,)]).await,
+        "upload-end" => db.command("sink").upload().await?.finish().await.map(drop),
         "next" => db.query("rows 2").fetch_all::<i64>().await.map(drop),
         "close-rows" => {
             let mut connection = db.acquire().await?;

@@ -1,7 +1,7 @@
 //! Rows on the wire.
 
 use crate::{
-    ArrayError, Cell, DriverError, Kind, ValueRef,
+    ArrayError, Cell, DriverError, Kind, Params, ValueRef,
     cell::{write_unchecked_text, write_value},
 };
 use abi_stable::{StableAbi, std_types::RVec};
@@ -27,10 +27,15 @@ impl Batch {
     /// Empties the batch, keeping its buffers, and sets how many columns its rows have.
     pub fn clear(&mut self, columns: usize) {
         self.rows = 0;
-        self.columns = u32::try_from(columns).unwrap_or(u32::MAX);
+        self.set_columns(columns);
         self.cells.clear();
         self.text.clear();
         self.bytes.clear();
+    }
+
+    /// Sets how many columns the rows have, where that shows with the first one; before the row is ended.
+    pub fn set_columns(&mut self, columns: usize) {
+        self.columns = u32::try_from(columns).unwrap_or(u32::MAX);
     }
 
     /// Appends the next value of the row that is being written.
@@ -229,6 +234,13 @@ impl RowBatch {
         unsafe { std::str::from_utf8_unchecked(&self.batch.text) }
     }
 
+    /// A row as the parameters of a statement, `None` where there is no such row.
+    pub fn params(&self, row: usize) -> Option<Params<'_>> {
+        // There are `rows * columns` cells, so this does not overflow.
+        let start = (row < self.rows).then(|| row * self.columns())?;
+        Some(Params::of_row(&self.batch.cells[start..start + self.columns()], self.text(), &self.batch.bytes))
+    }
+
     /// The batch's buffers, for the driver to use again.
     pub fn into_spare(self) -> Batch {
         let mut spare = self.batch;
@@ -338,6 +350,26 @@ mod tests {
         batch.end_row();
         assert_eq!(rows.check(), Err(BatchError::NotUtf8));
         assert_eq!(rows.rows(), 0);
+    }
+
+    #[test]
+    fn rows_are_read_as_parameters() {
+        let mut batch = Batch::EMPTY;
+        batch.clear(2);
+        for (number, text) in [(1, "one"), (2, "zwölf")] {
+            batch.push(ValueRef::I64(number)).unwrap();
+            batch.push(ValueRef::Text(text)).unwrap();
+            batch.end_row();
+        }
+        let rows = batch.check().unwrap();
+        let second = rows.params(1).unwrap();
+        assert_eq!((second.len(), second.has_names()), (2, false));
+        assert_eq!((second.get(0), second.get(1)), (Ok(ValueRef::I64(2)), Ok(ValueRef::Text("zwölf"))));
+        assert_eq!(second.get(2), Err(BatchError::OutsideBatch));
+        assert!(rows.params(2).is_none());
+        let mut empty = Batch::EMPTY;
+        empty.end_row();
+        assert!(empty.check().unwrap().params(0).unwrap().is_empty());
     }
 
     #[test]

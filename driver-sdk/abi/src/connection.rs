@@ -1,7 +1,10 @@
 //! One session with a database.
 
-use crate::{Reply, StatementObject, TransactionOptions};
-use abi_stable::{StableAbi, std_types::RStr};
+use crate::{Batch, Params, QueryOptions, QueryReply, Reply, StatementObject, TransactionOptions};
+use abi_stable::{
+    StableAbi,
+    std_types::{RSlice, RStr},
+};
 
 /// The state of a connection, as bits.
 #[repr(transparent)]
@@ -45,6 +48,35 @@ pub struct ConnectionVtable {
     /// Placeholders are `$1`, `$2`, … on every driver; the database's own form works too. Positions in errors are
     /// those of `sql`. The host owns the statement and may keep it for the connection's life.
     pub prepare: unsafe extern "C" fn(connection: *mut (), sql: RStr<'_>) -> Reply<StatementObject>,
+
+    /// Runs a command: an operation of the driver's own that has no SQL, chosen by its name. It answers as a query does,
+    /// and its rows are fetched and closed like a query's.
+    ///
+    /// `name` and `parameters` are borrowed for the call. A name that the driver does not know is an error that tells
+    /// those that it knows.
+    pub command: unsafe extern "C" fn(
+        connection: *mut (),
+        name: RStr<'_>,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        batch: *mut Batch,
+    ) -> Reply<QueryReply>,
+
+    /// Begins an upload: a command that takes bytes or rows. Until its end only the slots `upload_bytes`, `upload_rows`,
+    /// `upload_end`, `reset`, `status`, `close` and `drop` are called on the connection, and statements may be dropped.
+    ///
+    /// `name` and `parameters` are borrowed for the call. After an error, also of the three slots below, no upload is open,
+    /// and what it did is undone as far as a failed statement's work is. `reset` undoes an upload that was not ended.
+    pub upload: unsafe extern "C" fn(connection: *mut (), name: RStr<'_>, parameters: Params<'_>) -> Reply<()>,
+
+    /// Gives the open upload its next bytes, which are borrowed for the call.
+    pub upload_bytes: unsafe extern "C" fn(connection: *mut (), bytes: RSlice<'_, u8>) -> Reply<()>,
+
+    /// Gives the open upload its next rows, and gets their buffers back.
+    pub upload_rows: unsafe extern "C" fn(connection: *mut (), rows: Batch) -> Reply<Batch>,
+
+    /// Ends the open upload: what it was given is kept. The number is that of its rows or bytes, as the command documents.
+    pub upload_end: unsafe extern "C" fn(connection: *mut ()) -> Reply<u64>,
 
     /// Begins a transaction. After an error none is open.
     pub begin: unsafe extern "C" fn(connection: *mut (), options: TransactionOptions) -> Reply<()>,

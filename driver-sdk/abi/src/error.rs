@@ -121,6 +121,8 @@ pub struct ErrorRecord {
     pub kind: ErrorKind,
     /// Where in the user's SQL, as a byte offset.
     pub position: ROption<u32>,
+    /// Which of many rows of parameters the error belongs to, counted from 0.
+    pub row: ROption<u64>,
     /// The database's own number of the error, such as SQLite's extended result code; 0 where there is none.
     pub native_code: i64,
     /// The SQLSTATE, five characters, where the database has one.
@@ -158,6 +160,7 @@ impl DriverError {
         Self(RBox::new(ErrorRecord {
             kind,
             position: ROption::RNone,
+            row: ROption::RNone,
             native_code: 0,
             sqlstate: RString::new(),
             message: message.into().into(),
@@ -193,6 +196,12 @@ impl DriverError {
     /// Adds the place in the user's SQL, as a byte offset.
     pub fn with_position(mut self, offset: usize) -> Self {
         self.0.position = u32::try_from(offset).ok().into();
+        self
+    }
+
+    /// Adds which of many rows of parameters the error belongs to, counted from 0.
+    pub fn with_row(mut self, row: usize) -> Self {
+        self.0.row = ROption::RSome(row as u64);
         self
     }
 

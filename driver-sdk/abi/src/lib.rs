@@ -22,7 +22,7 @@
 //!   overlap.
 //! - **Answers.** A slot that returns a [`Reply`] answers at once or hands back a future. Such a slot must not block
 //!   the calling thread for longer than a system call on a local file takes.
-//! - **Borrowed arguments** (`RStr`, [`Params`]) are valid during the call only. What outlives it is copied.
+//! - **Borrowed arguments** (`RStr`, `RSlice`, [`Params`]) are valid during the call only. What outlives it is copied.
 //! - **Dropping** a future is always allowed and never blocks. After an unfinished future was dropped, only `reset`,
 //!   `status`, `close` and `drop` may be called on the connection until `reset` has succeeded; statements may be
 //!   dropped.
@@ -85,7 +85,7 @@ pub use services::{
 };
 pub use socket::{Shutdown, SocketObject, SocketVtable, SocketVtableRef, Transferred};
 pub use statement::{
-    Description, Parameter, QueryOptions, QueryReply, StatementObject, StatementVtable, StatementVtableRef,
+    Description, ManyReply, Parameter, QueryOptions, QueryReply, StatementObject, StatementVtable, StatementVtableRef,
 };
 pub use task::{Job, TaskObject, TaskVtable, TaskVtableRef};
 pub use transaction::{Access, Isolation, LockMode, TransactionOptions};

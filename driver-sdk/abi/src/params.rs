@@ -18,6 +18,11 @@ pub struct Params<'a> {
 }
 
 impl<'a> Params<'a> {
+    /// The cells of one row of a batch.
+    pub(crate) fn of_row(cells: &'a [Cell], text: &'a str, bytes: &'a [u8]) -> Self {
+        Self { cells: cells.into(), names: RSlice::EMPTY, text: text.into(), bytes: bytes.into() }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.cells.len()

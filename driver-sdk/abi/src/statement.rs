@@ -31,6 +31,18 @@ pub struct QueryReply {
     pub rows: ROption<RowsObject>,
 }
 
+/// What a statement that ran once for each of many rows of parameters did.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct ManyReply {
+    /// The rows that all runs together have changed.
+    pub affected: u64,
+    /// The key of the row that was inserted last, where the database counts them.
+    pub last_insert_id: ROption<i64>,
+    /// The batch of parameters, to be used again.
+    pub spare: Batch,
+}
+
 /// One parameter of a statement.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug)]
@@ -78,6 +90,12 @@ pub struct StatementVtable {
         options: QueryOptions,
         batch: *mut Batch,
     ) -> Reply<QueryReply>,
+
+    /// Runs the statement once for each row of `rows`, whose columns are the values of `$1`, `$2`, …
+    ///
+    /// A statement that returns rows is refused. It stops at the first error, whose `row` says in which row of the batch;
+    /// what the rows before it did stays done: to undo it is the host's, by a transaction.
+    pub query_many: unsafe extern "C" fn(statement: *mut (), connection: *mut (), rows: Batch) -> Reply<ManyReply>,
 
     /// Tells parameters and columns without running the statement.
     pub describe: unsafe extern "C" fn(statement: *mut (), connection: *mut ()) -> Reply<Description>,

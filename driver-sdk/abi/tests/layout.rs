@@ -13,9 +13,9 @@
 use montrs_driver_abi::{
     Batch, Cell, Column, ColumnSet, ConnectionObject, ConnectionVtable, DatabaseObject, DatabaseVtable, Description,
     DriverError, DriverModule, DriverModuleRef, DriverResult, ErrorRecord, HostServices, HostServicesVtable, IoFailure,
-    Job, NextBatch, Parameter, Params, QueryOptions, QueryReply, Reply, RowsObject, RowsVtable, SocketObject,
-    SocketVtable, StatementObject, StatementVtable, TaskObject, TaskVtable, TcpOptions, TransactionOptions,
-    Transferred,
+    Job, ManyReply, NextBatch, Parameter, Params, QueryOptions, QueryReply, Reply, RowsObject, RowsVtable,
+    SocketObject, SocketVtable, StatementObject, StatementVtable, TaskObject, TaskVtable, TcpOptions,
+    TransactionOptions, Transferred,
     abi_stable::{
         StableAbi,
         type_layout::{TLData, TLField, TLFunction, TypeLayout},
@@ -173,9 +173,9 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: DriverModule { open, redact });
     check!(found: DatabaseVtable { connect, capability, drop });
     check!(found: ConnectionVtable {
-        prepare, begin, commit, rollback, savepoint, release, rollback_to, reset, ping, status, close, drop
+        prepare, command, upload, upload_bytes, upload_rows, upload_end, begin, commit, rollback, savepoint, release, rollback_to, reset, ping, status, close, drop
     });
-    check!(found: StatementVtable { query, describe, drop });
+    check!(found: StatementVtable { query, query_many, describe, drop });
     check!(found: RowsVtable { next, close, drop });
     check!(found: HostServicesVtable {
         duplicate, resolve, connect_tcp, connect_unix, sleep, yield_now, spawn, spawn_blocking, log_enabled, log, drop
@@ -188,10 +188,11 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: Description { parameters, columns, is_read_only });
     check!(found: QueryOptions { max_rows, batch_bytes });
     check!(found: QueryReply { columns, affected, last_insert_id, rows });
+    check!(found: ManyReply { affected, last_insert_id, spare });
     check!(found: NextBatch { affected, finished });
     check!(found: TransactionOptions { isolation, access, lock_mode, deferrable });
     check!(found: ErrorRecord {
-        kind, position, native_code, sqlstate, message, detail, hint, schema, table, column, constraint, is_retryable,
+        kind, position, row, native_code, sqlstate, message, detail, hint, schema, table, column, constraint, is_retryable,
         may_have_executed, extra
     });
     check!(found: IoFailure { code, message });

@@ -1,15 +1,16 @@
 //! A connection: the SDK's trait on a session, however its operations are executed.
 
 use crate::{
+    command::{Command, UploadCommand},
     execution::Executor,
     monitor::Monitor,
     options::Options,
-    registry::Token,
+    registry::{Name, Token},
     session::{Answer, Session},
 };
 use montrs_driver_sdk::{
-    Batch, Connection, ConnectionStatus, Description, Fetched, Host, NextBatch, Params, QueryOptions, Reply, Result,
-    TransactionOptions,
+    Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, Params, QueryOptions, Reply,
+    Result, RowBatch, TransactionOptions,
 };
 use std::{
     mem,
@@ -29,8 +30,34 @@ pub struct SqliteConnection {
     batch: Option<Box<Batch>>,
 }
 
-/// A statement, or a result that keeps its statement.
+/// A statement.
 pub struct SqliteStatement(Arc<Token>);
+
+/// An open result.
+pub struct SqliteRows(Source);
+
+/// What a result is of.
+enum Source {
+    /// A statement, which it keeps.
+    Statement(Arc<Token>),
+    /// The command that the session runs.
+    Command,
+}
+
+impl Source {
+    /// The statement's name.
+    fn name(&self) -> Option<Name> {
+        match self {
+            Self::Statement(token) => Some(token.name()),
+            Self::Command => None,
+        }
+    }
+}
+
+fn fetched(answer: Answer, source: impl FnOnce() -> Source) -> Fetched<SqliteRows> {
+    let Answer { columns, affected, last_insert_id, is_finished } = answer;
+    Fetched { columns, affected, last_insert_id, rows: (!is_finished).then(|| SqliteRows(source())) }
+}
 
 impl SqliteConnection {
     /// Opens a connection, and notes how many parameters a statement can have.
@@ -52,7 +79,7 @@ impl SqliteConnection {
 
 impl Connection for SqliteConnection {
     type Statement = SqliteStatement;
-    type Rows = SqliteStatement;
+    type Rows = SqliteRows;
 
     fn prepare(&mut self, sql: &str) -> Reply<'_, SqliteStatement> {
         let sql = sql.to_owned();
@@ -70,7 +97,7 @@ impl Connection for SqliteConnection {
         parameters: Params<'_>,
         options: QueryOptions,
         batch: &'a mut Batch,
-    ) -> Reply<'a, Fetched<SqliteStatement>> {
+    ) -> Reply<'a, Fetched<SqliteRows>> {
         let Self { executor, monitor, operation, batch: own } = self;
         *operation += 1;
         let name = statement.0.name();
@@ -94,20 +121,26 @@ impl Connection for SqliteConnection {
         });
         reply.map(|(answer, rows)| {
             give_back(own, batch, rows);
-            let Answer { columns, affected, last_insert_id, is_finished } = answer;
-            let rows = (!is_finished).then(|| SqliteStatement(statement.0.clone()));
-            Fetched { columns, affected, last_insert_id, rows }
+            fetched(answer, || Source::Statement(statement.0.clone()))
         })
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut SqliteStatement, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
+    fn query_many<'a>(&'a mut self, statement: &'a mut SqliteStatement, rows: RowBatch) -> Reply<'a, ManyReply> {
+        let name = statement.0.name();
+        self.run(move |session| session.query_many(name, rows))
+    }
+
+    fn next<'a>(&'a mut self, rows: &'a mut SqliteRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         let Self { executor, operation, batch: own, .. } = self;
         *operation += 1;
         let name = rows.0.name();
         let mut rows = take(own, batch);
         let reply = executor.run(*operation, move |session| {
-            let next = session.next(name, &mut rows)?;
-            Ok((next, rows))
+            let next = match name {
+                Some(name) => session.next(name, &mut rows),
+                None => session.next_of_command(&mut rows),
+            };
+            Ok((next?, rows))
         });
         reply.map(|(next, rows)| {
             give_back(own, batch, rows);
@@ -115,9 +148,52 @@ impl Connection for SqliteConnection {
         })
     }
 
-    fn close_rows<'a>(&'a mut self, rows: &'a mut SqliteStatement) -> Reply<'a, ()> {
-        let name = rows.0.name();
-        self.run(move |session| session.close_rows(name))
+    fn close_rows<'a>(&'a mut self, rows: &'a mut SqliteRows) -> Reply<'a, ()> {
+        match rows.0.name() {
+            Some(name) => self.run(move |session| session.close_rows(name)),
+            None => self.run(Session::close_command),
+        }
+    }
+
+    fn command<'a>(
+        &'a mut self,
+        name: &str,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<SqliteRows>> {
+        let command = match Command::parse(name, &parameters) {
+            Ok(command) => command,
+            Err(error) => return Reply::ready(Err(error)),
+        };
+        let Self { executor, operation, batch: own, .. } = self;
+        *operation += 1;
+        let mut rows = take(own, batch);
+        let reply = executor.run(*operation, move |session| {
+            let answer = session.command(command, options, &mut rows)?;
+            Ok((answer, rows))
+        });
+        reply.map(|(answer, rows)| {
+            give_back(own, batch, rows);
+            fetched(answer, || Source::Command)
+        })
+    }
+
+    fn upload(&mut self, name: &str, parameters: Params<'_>) -> Reply<'_, ()> {
+        match UploadCommand::parse(name, &parameters) {
+            Ok(command) => self.run(move |session| session.upload(command)),
+            Err(error) => Reply::ready(Err(error)),
+        }
+    }
+
+    fn upload_bytes(&mut self, bytes: &[u8]) -> Reply<'_, ()> {
+        // Copied, because writing may be suspended, and the bytes are the host's.
+        let bytes = bytes.to_vec();
+        self.run(move |session| session.upload_bytes(&bytes))
+    }
+
+    fn upload_end(&mut self) -> Reply<'_, u64> {
+        self.run(Session::upload_end)
     }
 
     fn begin(&mut self, options: TransactionOptions) -> Reply<'_, ()> {
@@ -145,9 +221,12 @@ impl Connection for SqliteConnection {
     }
 
     fn reset(&mut self) -> Reply<'_, ()> {
-        // After an operation that was abandoned the session may stay with its user.
+        // After an operation or upload that was abandoned the session may stay with its user.
         let was_abandoned = self.monitor.is_cancelled();
-        self.run(move |session| if was_abandoned { session.put_right() } else { session.reset() })
+        self.run(move |session| match was_abandoned || session.transfer.is_upload() {
+            true => session.put_right(),
+            false => session.reset(),
+        })
     }
 
     fn ping(&mut self) -> Reply<'_, ()> {

@@ -3,7 +3,7 @@
 //! On a coroutine the answers come after a pause, elsewhere after a short sleep.
 
 use crate::{
-    coroutine::{self, Pause},
+    coroutine::{self, Pause, Place},
     handle::Watch,
     monitor::Monitor,
 };
@@ -15,6 +15,13 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+/// Moves to a thread that may block, for what takes long and cannot be suspended.
+pub(crate) fn leave_executor() {
+    if coroutine::place() == Some(Place::Executor) {
+        coroutine::pause(Pause::Syncing);
+    }
+}
 
 /// Answers SQLite's questions. Its times are those of the work that runs, which is one at a time.
 #[derive(Debug)]
@@ -87,7 +94,7 @@ fn milliseconds(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coroutine::{Fiber, Place, Step};
+    use crate::coroutine::{Fiber, Step};
 
     #[test]
     fn waiting_ends_at_the_timeout_and_when_cancelled() {

@@ -70,11 +70,16 @@ impl Handle {
         // SAFETY: the names are C strings, and `db` is valid for a write.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &mut db, flags, vfs.as_ptr()) };
         let Some(db) = NonNull::new(db) else {
-            return Err(Failure::without_handle(code));
+            return Err(Failure::general(code));
         };
         // Also a failed opening leaves a handle that knows why and wants to be closed.
         let handle = Self { db, watch: None, findings: None };
         if code == ffi::SQLITE_OK { Ok(handle) } else { Err(handle.failure(code)) }
+    }
+
+    /// SQLite's own handle, for the calls of files that hold what belongs to it. It is not kept.
+    pub(crate) fn raw(&self) -> *mut ffi::sqlite3 {
+        self.db.as_ptr()
     }
 
     /// Turns a switch on or off.
@@ -280,7 +285,8 @@ impl Failure {
         Self { code, message: message.into(), offset: None, system_error: 0 }
     }
 
-    fn without_handle(code: c_int) -> Self {
+    /// What a code means in general.
+    pub(crate) fn general(code: c_int) -> Self {
         Self::of(code, result_text(code))
     }
 }

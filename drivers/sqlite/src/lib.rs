@@ -7,6 +7,7 @@
 //! execution    on the calling task (inline, coroutine), or on the host's blocking pool
 //! session      the synchronous core: statements, transactions, errors
 //! prepared     a statement's run: bind, step, batch
+//! transfer     commands with rows, upload those that take bytes: backup, blob, image
 //! statement    sqlite3_stmt*          handle    sqlite3*
 //! ```
 //!
@@ -34,12 +35,15 @@
 //!
 //! # Unsafe code
 //!
-//! Is in `handle`, `statement` and `vfs`, which call SQLite or are called by it; in one line of `session`, which says that
-//! a session may change its thread; in one of `extension`, which asks who the user is; and in `coroutine`, which changes
+//! Is in `handle`, `statement`, `backup`, `blob`, `image` and `vfs`, which call SQLite or are called by it; in one line of
+//! `session`, which says that a session may change its thread; in one of `extension`, which asks who the user is; and in `coroutine`, which changes
 //! stacks. [`export_driver!`] expands to some more.
 
+mod backup;
 mod bind;
+mod blob;
 mod columns;
+mod command;
 mod connection;
 #[cfg_attr(
     not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64"))),
@@ -54,7 +58,9 @@ mod execution;
 mod extension;
 mod governor;
 mod handle;
+mod image;
 mod inline;
+mod many;
 mod monitor;
 mod nullability;
 #[cfg_attr(not(unix), path = "no_one_copy.rs")]
@@ -71,13 +77,15 @@ mod session_state;
 mod sql;
 mod statement;
 mod transaction;
+mod transfer;
+mod upload;
 mod url;
 mod vfs;
 
 #[cfg(test)]
 mod tests;
 
-pub use connection::{SqliteConnection, SqliteStatement};
+pub use connection::{SqliteConnection, SqliteRows, SqliteStatement};
 pub use database::SqliteDatabase;
 
 use montrs_driver_sdk::{Driver, Host, Reply, export_driver};

@@ -34,7 +34,15 @@ pub(crate) fn open(options: &Options, watch: Arc<dyn Watch>, circumstances: &Cir
     handle::configure_library();
     let file_system = vfs::wrapping(options.vfs.as_deref()).ok_or_else(|| no_file_system(options))?;
     let mut handle = Handle::open(&name, flags, file_system).map_err(|failure| match path {
-        Some(path) => cannot_open(path, options, &failure, circumstances),
+        Some(path) => {
+            let missing = match options.mode {
+                _ if options.was_open => Missing::Lost,
+                _ if options.is_read_only() => Missing::Refused,
+                Some(Mode::ReadWrite) => Missing::Refused,
+                _ => Missing::Created,
+            };
+            cannot_open(path, missing, &failure, circumstances)
+        }
         None => error::error(&failure, circumstances),
     })?;
     handle.set_watch(watch);
@@ -179,8 +187,19 @@ fn immutable_name(path: &str) -> String {
     name + "?immutable=1"
 }
 
+/// What a file that does not exist means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is created.
+    Created,
+    /// It had to be there.
+    Refused,
+    /// It was there.
+    Lost,
+}
+
 /// Says why a file was not opened: SQLite itself only says that it was not.
-fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances: &Circumstances) -> Error {
+pub(crate) fn cannot_open(path: &Path, missing: Missing, failure: &Failure, circumstances: &Circumstances) -> Error {
     let name = path.display();
     if failure.code == vfs::OPEN_ELSEWHERE {
         return error::error(failure, circumstances);
@@ -195,11 +214,11 @@ fn cannot_open(path: &Path, options: &Options, failure: &Failure, circumstances:
                 Error::new(ErrorKind::NOT_FOUND, message)
                     .with_hint("create the directory; the driver creates files only")
             }
-            None if options.was_open => {
+            None if missing == Missing::Lost => {
                 Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist any more"))
                     .with_hint("put the file back; opening the database anew creates another one")
             }
-            None if options.is_read_only() || options.mode == Some(Mode::ReadWrite) => {
+            None if missing == Missing::Refused => {
                 Error::new(ErrorKind::NOT_FOUND, format!("the database file {name} does not exist"))
                     .with_hint("check the path; the file is created without `mode`, or with `mode=rwc`")
             }

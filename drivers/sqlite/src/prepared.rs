@@ -95,6 +95,14 @@ impl Prepared {
         self.proceed(handle, batch)
     }
 
+    /// Runs the statement, which has no columns, from its values to its end. After an error [`end`](Self::end) must follow.
+    pub(crate) fn run_once(&mut self, handle: &Handle, values: &Params<'_>) -> Result<Progress, Fault> {
+        self.bind(values)?;
+        self.run = Some(Run { rows_left: 0, batch_bytes: 0, total_changes_before: handle.total_changes() });
+        while self.statement.step()? {}
+        Ok(self.finish(handle))
+    }
+
     /// Goes on to the next full batch.
     pub(crate) fn proceed(&mut self, handle: &Handle, batch: &mut Batch) -> Result<Progress, Fault> {
         let Some(run) = &mut self.run else {

@@ -15,6 +15,7 @@ use crate::{
     sql,
     statement::Statement,
     transaction::Transaction,
+    transfer::Transfer,
 };
 use libsqlite3_sys as ffi;
 use montrs_driver_sdk::{
@@ -25,7 +26,8 @@ use std::{cell::Cell, sync::Arc};
 
 /// An open database with its statements and the state of its transaction.
 pub(crate) struct Session {
-    // Statements are finalized before the handle is closed: fields are dropped in this order.
+    // What uses the handle ends before it is closed: fields are dropped in this order.
+    pub(crate) transfer: Transfer,
     pub(crate) registry: Registry,
     /// BEGIN, COMMIT and their like, prepared when they are first used.
     controls: Vec<(&'static str, Statement)>,
@@ -46,7 +48,7 @@ pub(crate) struct Session {
     pub(crate) is_outdated: Cell<bool>,
 }
 
-// SAFETY: handle and statements are used by one thread at a time, because they leave the session never and move with
+// SAFETY: handle, statements and what is transferred are used by one thread at a time, because they leave the session never and move with
 // it. (SQLite is compiled for threads, so a connection may change its thread between calls.) All other fields are
 // `Send`, which `other_fields_are_send` holds.
 unsafe impl Send for Session {}
@@ -75,6 +77,7 @@ impl Session {
         let handle = open::open(&options, watch.clone(), &circumstances)?;
         Ok(Self {
             settings: Settings::read(&handle).map_err(|failure| error::error(&failure, &circumstances))?,
+            transfer: Transfer::None,
             registry: Registry::default(),
             controls: Vec::new(),
             transaction: Transaction::None,
@@ -156,19 +159,35 @@ impl Session {
 
     /// Binds a statement's values for [`start`](Self::start), and finds out whether it may run. Never waits.
     pub(crate) fn bind(&mut self, name: Name, values: &Params<'_>) -> Result<()> {
+        self.check_statement(name)?;
+        let bound = self.registry.get(name)?.bind(values);
+        if bound.is_err() { self.leave(name, bound) } else { Ok(()) }
+    }
+
+    /// What comes before a statement's run: it may be allowed, and what ran before it ends.
+    pub(crate) fn check_statement(&mut self, name: Name) -> Result<()> {
         self.enter()?;
         self.transaction.check()?;
         self.end_runs();
-        let prepared = self.registry.get(name)?;
-        if self.transaction.is_read_only() && !prepared.is_read_only {
+        if self.transaction.is_read_only() && !self.registry.get(name)?.is_read_only {
             return Err(Error::new(ErrorKind::READ_ONLY, "the transaction is read-only, and the statement writes"));
         }
-        let bound = prepared.bind(values);
-        if bound.is_err() { self.leave(name, bound) } else { Ok(()) }
+        Ok(())
     }
 
     /// Runs a statement whose values are bound up to its first batch.
     pub(crate) fn start(&mut self, name: Name, options: QueryOptions, batch: &mut Batch) -> Result<Answer> {
+        self.heed_findings(name)?;
+        let prepared = self.registry.get(name)?;
+        let progress = prepared.start(&self.handle, options, batch);
+        let columns = prepared.columns.set.clone();
+        let Progress { is_finished, affected, last_insert_id } = self.leave(name, progress)?;
+        self.has_open_run = !is_finished;
+        Ok(Answer { columns, affected, last_insert_id, is_finished })
+    }
+
+    /// What SQLite has found in a statement is heeded before its run.
+    pub(crate) fn heed_findings(&mut self, name: Name) -> Result<()> {
         let findings = self.registry.get(name)?.findings;
         if findings.is_pragma
             && let Err(error) = self.compile_again(name)
@@ -176,12 +195,7 @@ impl Session {
             return self.leave(name, Err(Fault::Error(error)));
         }
         self.is_changed |= findings.changes_session;
-        let prepared = self.registry.get(name)?;
-        let progress = prepared.start(&self.handle, options, batch);
-        let columns = prepared.columns.set.clone();
-        let Progress { is_finished, affected, last_insert_id } = self.leave(name, progress)?;
-        self.has_open_run = !is_finished;
-        Ok(Answer { columns, affected, last_insert_id, is_finished })
+        Ok(())
     }
 
     /// The next batch of a statement's run.
@@ -243,7 +257,7 @@ impl Session {
     }
 
     /// What comes after an operation with a statement: its run ends with an error, and so may the transaction.
-    fn leave<T>(&mut self, name: Name, result: Result<T, Fault>) -> Result<T> {
+    pub(crate) fn leave<T>(&mut self, name: Name, result: Result<T, Fault>) -> Result<T> {
         let result = result.map_err(|fault| match fault {
             Fault::Code(code) => self.error(&self.handle.failure(code)),
             Fault::Error(error) => error,
@@ -260,6 +274,7 @@ impl Session {
 
     /// Ends what runs: nobody will ask for the rest.
     pub(crate) fn end_runs(&mut self) {
+        self.end_transfer();
         if !std::mem::take(&mut self.has_open_run) {
             return;
         }
@@ -272,7 +287,7 @@ impl Session {
     pub(crate) fn publish(&self) {
         let is_as_opened = !self.is_changed && !self.is_outdated.get();
         let mut status = if is_as_opened { ConnectionStatus::READY } else { ConnectionStatus::CHANGED };
-        if !self.handle.is_autocommit() {
+        if !self.handle.is_autocommit() && !self.transfer.owns_transaction() {
             status = status.with(ConnectionStatus::IN_TRANSACTION);
         }
         if self.transaction == Transaction::Failed {
@@ -323,6 +338,6 @@ impl Session {
     }
 }
 
-fn cancelled() -> Error {
+pub(crate) fn cancelled() -> Error {
     Error::new(ErrorKind::CANCELLED, "the operation was cancelled")
 }

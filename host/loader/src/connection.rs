@@ -6,7 +6,7 @@
 use crate::OpenGuard;
 use montrs_driver_abi::{
     Batch, ColumnSet, ConnectionObject, ConnectionStatus, ConnectionVtableRef, Description, DriverError, DriverResult,
-    ErrorKind, NextBatch, Params, QueryOptions, Reply, RowsObject, StatementObject, TransactionOptions,
+    ErrorKind, NextBatch, Params, QueryOptions, QueryReply, Reply, RowsObject, StatementObject, TransactionOptions,
     abi_stable::std_types::RArc, async_ffi::FfiFuture, panic,
 };
 use std::{
@@ -61,6 +61,8 @@ enum State {
     Idle,
     /// A result is open: its rows can be fetched, or it can be closed.
     RowsOpen,
+    /// An upload is open: it can be given more, or be ended.
+    Uploading,
     /// An operation is under way, or its future was dropped before its end.
     Busy,
     /// The driver panicked, broke the ABI's rules, or says so itself.
@@ -91,6 +93,8 @@ macro_rules! call {
         result
     }};
 }
+
+mod transfer;
 
 impl Connection {
     pub(crate) fn new(object: ConnectionObject, guard: Arc<OpenGuard>) -> Self {
@@ -138,16 +142,7 @@ impl Connection {
         let data = statement.object.data();
         let reply =
             call!(self, statement.object.vtable(), query(data, self.object.data(), parameters, options, batch))?;
-        let rows = reply.rows.into_option().map(|object| Rows { object, connection: self.id });
-        if rows.is_some() {
-            self.state = State::RowsOpen;
-        }
-        Ok(QueryResult {
-            columns: reply.columns,
-            affected: reply.affected,
-            last_insert_id: reply.last_insert_id.into_option(),
-            rows,
-        })
+        Ok(self.opened(reply))
     }
 
     /// Writes the next rows of the open result to the batch.
@@ -319,7 +314,8 @@ impl Connection {
         Err(match self.state {
             State::Broken => broken(),
             State::RowsOpen => DriverError::protocol("a result is still open on this connection"),
-            State::Idle => DriverError::protocol("no result is open on this connection"),
+            State::Uploading => DriverError::protocol("an upload is still open on this connection"),
+            State::Idle => DriverError::protocol("no result or upload is open on this connection"),
             State::Busy => DriverError::protocol("an operation of this connection was abandoned: it needs a reset"),
         })
     }
@@ -329,6 +325,21 @@ impl Connection {
             return Ok(());
         }
         Err(DriverError::protocol("a statement or result was used on a connection that it does not belong to"))
+    }
+
+    /// Takes an answer to a query, whose result may be open.
+    #[inline]
+    fn opened(&mut self, reply: QueryReply) -> QueryResult {
+        let rows = reply.rows.into_option().map(|object| Rows { object, connection: self.id });
+        if rows.is_some() {
+            self.state = State::RowsOpen;
+        }
+        QueryResult {
+            columns: reply.columns,
+            affected: reply.affected,
+            last_insert_id: reply.last_insert_id.into_option(),
+            rows,
+        }
     }
 
     /// Notes what an operation has ended with.

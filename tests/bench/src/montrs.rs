@@ -80,6 +80,7 @@ impl Subject for Opened {
             Workload::PointFromPool => point_from_pool(&self.database, iterations).await,
             Workload::FetchAll => fetch_all(&mut self.connections[0], iterations).await,
             Workload::InsertHundred => insert_hundred(&mut self.connections[0], iterations).await,
+            Workload::InsertHundredAtOnce => insert_hundred_at_once(&mut self.connections[0], iterations).await,
             Workload::InsertOne => insert_one(&mut self.connections[0], iterations).await,
             Workload::EightTasks => self.eight_tasks(iterations).await,
             Workload::Stream => stream(&mut self.connections[0], iterations).await,
@@ -142,6 +143,13 @@ async fn insert_hundred(connection: &mut Connection, iterations: u64) -> Result<
             transaction.execute(INSERT).bind(quantity).bind(NAME).await?;
         }
         transaction.commit().await?;
+    }
+    Ok(())
+}
+
+async fn insert_hundred_at_once(connection: &mut Connection, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        connection.execute_many(INSERT, (0..100_i64).map(|quantity| (quantity, NAME))).await?;
     }
     Ok(())
 }

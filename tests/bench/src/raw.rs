@@ -89,7 +89,7 @@ fn run(connection: &Connection, workload: Workload, iterations: u64) -> Result<(
     match workload {
         Workload::Point | Workload::PointFromPool | Workload::EightTasks => point(connection, iterations),
         Workload::FetchAll => fetch_all(connection, iterations),
-        Workload::InsertHundred => insert_hundred(connection, iterations),
+        Workload::InsertHundred | Workload::InsertHundredAtOnce => insert_hundred(connection, iterations),
         Workload::InsertOne => insert_one(connection, iterations),
         Workload::Stream => stream(connection, iterations),
         Workload::Count => count(connection, iterations),

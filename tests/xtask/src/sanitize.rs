@@ -6,8 +6,10 @@ use std::process::Command;
 
 /// The integration tests that call into drivers.
 const TESTS: &[&str] = &[
+    "commands",
     "driver_faults",
     "execution",
+    "many",
     "pool",
     "queries",
     "rows",
@@ -16,6 +18,7 @@ const TESTS: &[&str] = &[
     "sdk_sockets",
     "transactions",
     "two_runtimes",
+    "uploads",
 ];
 
 pub(crate) fn sanitize() -> Result<()> {

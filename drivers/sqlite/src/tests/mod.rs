@@ -1,10 +1,12 @@
 //! The driver without a host: most tests drive the synchronous core, `facade` the exported module.
 
 mod cancellation;
+mod commands;
 mod errors;
 mod extensions;
 mod facade;
 mod limits;
+mod many;
 mod opening;
 mod placeholders;
 mod settings;

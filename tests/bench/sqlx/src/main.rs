@@ -88,7 +88,9 @@ impl Subject for Opened {
             Workload::Point => point(&mut self.connections[0], iterations).await,
             Workload::PointFromPool => point_from_pool(&self.pool, iterations).await,
             Workload::FetchAll => fetch_all(&mut self.connections[0], iterations).await,
-            Workload::InsertHundred => insert_hundred(&mut self.connections[0], iterations).await,
+            Workload::InsertHundred | Workload::InsertHundredAtOnce => {
+                insert_hundred(&mut self.connections[0], iterations).await
+            }
             Workload::InsertOne => insert_one(&mut self.connections[0], iterations).await,
             Workload::EightTasks => self.eight_tasks(iterations).await,
             Workload::Stream => stream(&mut self.connections[0], iterations).await,

@@ -24,6 +24,8 @@ pub enum Workload {
     FetchAll,
     /// 100 rows are inserted, one a statement, in one transaction.
     InsertHundred,
+    /// The same in one call, where the library has one for that.
+    InsertHundredAtOnce,
     /// One row is inserted, outside of a transaction.
     InsertOne,
     /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each. SQLite alone has
@@ -66,6 +68,8 @@ impl Case {
         Self::new("fetch 10,000, file", Workload::FetchAll, Place::File, Targets::both(1.05, 3.0)),
         Self::new("insert 100, memory", Workload::InsertHundred, Place::Memory, Targets::over_sqlx(3.0)),
         Self::new("insert 100, file", Workload::InsertHundred, Place::File, Targets::both(1.15, 3.0)),
+        Self::new("insert 100, at once, memory", Workload::InsertHundredAtOnce, Place::Memory, Targets::over_sqlx(3.0)),
+        Self::new("insert 100, at once, file", Workload::InsertHundredAtOnce, Place::File, Targets::both(1.15, 3.0)),
         Self::new("insert 1, memory", Workload::InsertOne, Place::Memory, Targets::over_sqlx(3.0)),
         Self::new("insert 1, file", Workload::InsertOne, Place::File, Targets::both(1.1, 2.0)),
         Self::new(
@@ -102,7 +106,7 @@ impl Case {
 
     /// Whether rows are written, which the next segment is not to find.
     pub fn writes(&self) -> bool {
-        matches!(self.workload, Workload::InsertHundred | Workload::InsertOne)
+        matches!(self.workload, Workload::InsertHundred | Workload::InsertHundredAtOnce | Workload::InsertOne)
     }
 
     /// The name of the case's file.

@@ -6,18 +6,20 @@ use crate::{
 };
 use montrs_driver_sdk::{
     Batch, Blocking, Column, ColumnSet, Connection, ConnectionStatus, Description, Error, ErrorKind, Fetched, Host,
-    NextBatch, Params, QueryOptions, Reply, Result, TransactionOptions, ValueRef,
+    ManyReply, NextBatch, Params, QueryOptions, Reply, Result, RowBatch, TransactionOptions, ValueRef,
 };
 
 /// A session that misbehaves.
 ///
 /// Its statements are those of the crate's documentation, those of [`wrong`], and `break`, after which the connection
-/// says that it is broken; `spawn-panic` and `job-panic`, where a task or a job panics that nobody waits for; and
+/// says that it is broken; `uploading`, which tells whether an upload is open; `spawn-panic` and `job-panic`, where a task or a job panics that nobody waits for; and
 /// `blocking-panic`, where it is waited for.
 pub struct FaultyConnection {
     number: u64,
     host: Host,
     armed: Vec<Fault>,
+    /// What the open upload has taken: bytes, or values of rows.
+    uploaded: Option<u64>,
     status: ConnectionStatus,
     fuse: Fuse,
 }
@@ -36,7 +38,7 @@ pub struct Rows {
 
 impl FaultyConnection {
     pub(crate) fn new(number: u64, host: Host) -> Self {
-        Self { number, host, armed: Vec::new(), status: ConnectionStatus::READY, fuse: Fuse::default() }
+        Self { number, host, armed: Vec::new(), uploaded: None, status: ConnectionStatus::READY, fuse: Fuse::default() }
     }
 
     /// The fault that was armed for this slot; it strikes once.
@@ -76,6 +78,7 @@ impl FaultyConnection {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words[..] {
             ["number"] => return one(batch, self.number),
+            ["uploading"] => return one(batch, self.uploaded.is_some().into()),
             ["rows", count] => {
                 let left = count.parse().map_err(|_| Error::new(ErrorKind::SYNTAX, "no number"))?;
                 rows = Some(Rows { left, _fuse: self.take_fuse("drop-rows") });
@@ -139,6 +142,65 @@ impl Connection for FaultyConnection {
         Reply::ready(self.run(&statement.text, batch))
     }
 
+    fn query_many<'a>(&'a mut self, _statement: &'a mut Statement, rows: RowBatch) -> Reply<'a, ManyReply> {
+        if let Some(fault) = self.take("query-many") {
+            return fault.strike();
+        }
+        let affected = rows.rows() as u64;
+        Reply::ready(Ok(ManyReply { affected, last_insert_id: None.into(), spare: rows.into_spare() }))
+    }
+
+    fn command<'a>(
+        &'a mut self,
+        name: &str,
+        _parameters: Params<'_>,
+        _options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<Rows>> {
+        match self.take("command") {
+            Some(fault) => fault.strike(),
+            None => Reply::ready(self.run(name, batch)),
+        }
+    }
+
+    fn upload(&mut self, name: &str, _parameters: Params<'_>) -> Reply<'_, ()> {
+        if let Some(fault) = self.take("upload") {
+            return fault.strike();
+        }
+        if name != "sink" {
+            return Reply::ready(Err(Error::new(ErrorKind::UNSUPPORTED, format!("`{name}` takes no upload"))));
+        }
+        self.uploaded = Some(0);
+        Reply::ready(Ok(()))
+    }
+
+    fn upload_bytes(&mut self, bytes: &[u8]) -> Reply<'_, ()> {
+        if let Some(fault) = self.take("upload-bytes") {
+            return fault.strike();
+        }
+        let count = bytes.len() as u64;
+        Reply::later(async move {
+            Turn::default().await;
+            self.uploaded = self.uploaded.map(|uploaded| uploaded + count);
+            Ok(())
+        })
+    }
+
+    fn upload_rows(&mut self, rows: RowBatch) -> Reply<'_, Batch> {
+        if let Some(fault) = self.take("upload-rows") {
+            return fault.strike();
+        }
+        self.uploaded = self.uploaded.map(|uploaded| uploaded + rows.rows() as u64);
+        Reply::ready(Ok(rows.into_spare()))
+    }
+
+    fn upload_end(&mut self) -> Reply<'_, u64> {
+        if let Some(fault) = self.take("upload-end") {
+            return fault.strike();
+        }
+        Reply::ready(self.uploaded.take().ok_or_else(|| Error::protocol("no upload is open")))
+    }
+
     fn next<'a>(&'a mut self, rows: &'a mut Rows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         if let Some(fault) = self.take("next") {
             return fault.strike();
@@ -180,6 +242,7 @@ impl Connection for FaultyConnection {
     }
 
     fn reset(&mut self) -> Reply<'_, ()> {
+        self.uploaded = None;
         self.step("reset", ConnectionStatus::READY)
     }
 

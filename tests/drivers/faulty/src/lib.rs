@@ -5,7 +5,7 @@
 //!
 //! The statements are `number`, which has the connection's number; `rows <count>`, each in a batch of its own;
 //! `arm <slot> <how>`, after which the next call of that slot on this connection misbehaves; and those in `wrong` and
-//! `connection`.
+//! `connection`. Each is a command as well. The upload `sink` counts bytes and rows.
 
 #![forbid(unsafe_code)]
 

@@ -1,0 +1,102 @@
+//! Commands, uploads, and one statement for many rows.
+
+use super::{BATCH_BYTES, Session, prepared, take_turn};
+use crate::{
+    DbError, Done, IntoSql, Query, Sql, ToParams, layout::Layout, many, query::Source, transaction::SessionRef,
+};
+use montrs_driver_abi::{Batch, DriverError, ManyReply, ParamBuffer, Params, QueryOptions};
+
+impl Session {
+    /// An operation of the driver's own that has no SQL, such as a backup; the driver's documentation has their names and
+    /// parameters. It is awaited, fetched or [uploaded](Query::upload) to like a statement.
+    ///
+    /// ```no_run
+    /// # async fn example(session: &mut montrs_orm::Session) -> Result<(), montrs_orm::DbError> {
+    /// let mut progress = session.command("backup").bind("/backups/app.db").fetch::<(i64, i64)>();
+    /// while let Some(step) = progress.next().await {
+    ///     let (remaining, total) = step?;
+    ///     println!("{remaining} of {total} pages to go");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What comes of it has the errors of a query, and [`Unsupported`](crate::DbErrorKind::Unsupported) for a name that the
+    /// driver does not know.
+    pub fn command(&mut self, name: &str) -> Query<'_> {
+        Query::command(Source::Session(self), name)
+    }
+
+    /// Runs a statement once for each row of parameters: all of them, or none when one fails or the future is dropped. The
+    /// rows are the values of `$1`, `$2`, …; see [`ToParams`].
+    ///
+    /// The rows cross to the driver in batches of about 64 KiB, so the memory is bounded however many there are, and run in a
+    /// transaction; inside a transaction, in a savepoint. The answer tells what all rows together did.
+    ///
+    /// ```no_run
+    /// # async fn example(session: &mut montrs_orm::Session) -> Result<(), montrs_orm::DbError> {
+    /// let users = [("Ada", 36), ("Grace", 85)];
+    /// let done = session.execute_many("INSERT INTO users (name, age) VALUES ($1, $2)", users).await?;
+    /// assert_eq!(done.rows_affected(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says of a row, with [`DbError::row`]; rows with different numbers of values;
+    /// [`Unsupported`](crate::DbErrorKind::Unsupported) for a statement that returns rows, and where there are no
+    /// transactions.
+    pub async fn execute_many<I>(&mut self, sql: impl IntoSql, rows: I) -> Result<Done, DbError>
+    where
+        I: IntoIterator<Item: ToParams>,
+    {
+        many::execute(async { Ok(SessionRef::Borrowed(self)) }, sql.into_sql(), rows.into_iter()).await
+    }
+
+    /// Runs a command up to its first rows, which are then at hand.
+    pub(crate) async fn run_command(
+        &mut self,
+        name: &Sql,
+        parameters: &ParamBuffer,
+        max_rows: u64,
+    ) -> Result<Done, DbError> {
+        self.ready().await?;
+        let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
+        let command = self.connection.command(name.as_str(), parameters.as_params(), options, self.batch.refill());
+        let result = command.await?;
+        self.command.insert(Box::new(Layout::new(name.clone()))).set_columns(result.columns);
+        self.rows = result.rows;
+        self.check()?;
+        Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
+    }
+
+    /// Runs a statement once for each row of a batch.
+    pub(crate) async fn run_many(&mut self, sql: &Sql, rows: Batch) -> Result<ManyReply, DbError> {
+        self.ready().await?;
+        let prepared = prepared(&mut self.connection, &mut self.statements, sql).await?;
+        Ok(self.connection.query_many(&mut prepared.statement, rows).await?)
+    }
+
+    pub(crate) async fn begin_upload(&mut self, name: &str, parameters: Params<'_>) -> Result<(), DbError> {
+        self.ready().await?;
+        Ok(self.connection.upload(name, parameters).await?)
+    }
+
+    /// Gives the open upload its next bytes.
+    pub(crate) async fn upload_bytes(&mut self, bytes: &[u8]) -> Result<(), DriverError> {
+        take_turn().await;
+        self.connection.upload_bytes(bytes).await
+    }
+
+    /// Gives the open upload its next rows, and gets their buffers back.
+    pub(crate) async fn upload_rows(&mut self, rows: Batch) -> Result<Batch, DriverError> {
+        take_turn().await;
+        self.connection.upload_rows(rows).await
+    }
+
+    /// Ends the open upload.
+    pub(crate) async fn end_upload(&mut self) -> Result<u64, DriverError> {
+        self.connection.upload_end().await
+    }
+}
