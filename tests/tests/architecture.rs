@@ -11,6 +11,7 @@ use std::{
 const EDGES: &[(&str, &[&str])] = &[
     ("montrs-driver-abi", &[]),
     ("montrs-driver-sdk", &["montrs-driver-abi"]),
+    ("montrs-driver-postgres", &["montrs-driver-sdk"]),
     ("montrs-driver-sqlite", &["montrs-driver-sdk"]),
     ("montrs-driver-loader", &["montrs-driver-abi"]),
     ("montrs-orm-macros", &[]),

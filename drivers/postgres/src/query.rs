@@ -1,0 +1,225 @@
+//! Running a statement and reading its rows.
+//!
+//! Outside of a transaction a result is sent as a whole (`Execute` without a limit) and read as it is asked for: what is not
+//! read waits in the socket and holds the server back. PostgreSQL uses no parallel workers for an `Execute` with a limit,
+//! so there is none. A result that is not wanted any more is cancelled.
+//!
+//! Inside of a transaction a cancellation would be the end of the transaction. There a result is read through the portal
+//! in pieces, each of which ends with a Sync, so that it can be left at any time.
+
+use crate::{
+    encode, request, reset,
+    rows::{MAX_PIECE, PgRows, Progress},
+    session::{Session, TransactionStatus, unwritable},
+    sql::Leaves,
+    statement::PgStatement,
+};
+use bytes::BytesMut;
+use montrs_driver_sdk::{Batch, Error, ErrorKind, Fetched, NextBatch, Params, QueryOptions, Result};
+use postgres_protocol::message::frontend;
+use std::{ops::Range, time::Duration};
+
+/// The first piece of a result; those after it are as long as seems right by then.
+const FIRST_PIECE: u32 = 64;
+/// How long the rest of a piece may take, when the result is left in the middle of it.
+const PIECE_TIME: Duration = Duration::from_secs(1);
+
+/// A query that was written to the wire's buffer.
+pub(crate) struct Request {
+    options: QueryOptions,
+    /// Where the parameters are in the buffer.
+    parameters: Range<usize>,
+    piece: Option<u32>,
+}
+
+/// Writes a query to the wire's buffer. The parameters are borrowed for this call.
+pub(crate) fn write(
+    session: &mut Session,
+    statement: &PgStatement,
+    parameters: &Params<'_>,
+    options: QueryOptions,
+) -> Result<Request> {
+    let types = &statement.prepared.parameters;
+    check_parameters(parameters, types.len())?;
+    session.begin()?;
+    session.close_what_was_dropped()?;
+    if statement.may_change_session {
+        session.leaves = session.leaves.max(Leaves::State);
+    }
+    let piece = piece(session, statement, options);
+    let range = write_messages(session, statement, piece, |out| {
+        request::parameters(out, types.len(), |index, out| {
+            let value = parameters.get(index).map_err(|error| Error::protocol(error.to_string()))?;
+            encode::parameter(index, types[index], value, out)
+        })
+    })?;
+    Ok(Request { options, parameters: range, piece })
+}
+
+/// How many rows are asked for at first.
+fn piece(session: &Session, statement: &PgStatement, options: QueryOptions) -> Option<u32> {
+    let has_rows = !statement.prepared.shape.forms.is_empty();
+    if session.status == TransactionStatus::Idle || !has_rows {
+        return None;
+    }
+    Some(u32::try_from(options.max_rows).ok().filter(|rows| *rows > 0).unwrap_or(FIRST_PIECE).min(MAX_PIECE as u32))
+}
+
+fn write_messages(
+    session: &mut Session,
+    statement: &PgStatement,
+    piece: Option<u32>,
+    parameters: impl FnOnce(&mut BytesMut) -> Result<()>,
+) -> Result<Range<usize>> {
+    let out = &mut session.wire.outgoing;
+    let forms = &statement.prepared.shape.forms;
+    if statement.is_unnamed() {
+        let types = statement.prepared.parameters.iter().copied();
+        frontend::parse("", &statement.sql, types, out).map_err(unwritable)?;
+    }
+    let range = request::bind(out, &statement.name(), forms, parameters)?;
+    if statement.is_unnamed() {
+        frontend::describe(b'P', "", out).map_err(unwritable)?;
+    }
+    frontend::execute("", piece.unwrap_or(0) as i32, out).map_err(unwritable)?;
+    session.sync();
+    Ok(range)
+}
+
+fn check_parameters(parameters: &Params<'_>, expected: usize) -> Result<()> {
+    if parameters.has_names() {
+        return Err(Error::new(ErrorKind::UNSUPPORTED, "PostgreSQL's parameters have numbers, not names")
+            .with_hint("write `$1`, `$2`, … in the SQL, and bind the values in that order"));
+    }
+    let given = parameters.len();
+    if given == expected {
+        return Ok(());
+    }
+    let s = if expected == 1 { "" } else { "s" };
+    let were = if given == 1 { "was" } else { "were" };
+    Err(Error::new(ErrorKind::PARAMETERS, format!("the statement has {expected} parameter{s}, {given} {were} bound")))
+}
+
+/// Sends the query and reads its first rows.
+pub(crate) async fn run(
+    session: &mut Session,
+    statement: &mut PgStatement,
+    mut request: Request,
+    mut batch: Batch,
+) -> Result<Fetched<PgRows>> {
+    if statement.must_be_prepared(session) {
+        send_again(session, statement, &mut request).await?;
+    }
+    let mut rows = rows(statement, &request);
+    let progress = match first(session, statement, &mut rows, &request, &mut batch).await? {
+        Progress::Stale(_) if session.status == TransactionStatus::Idle => {
+            send_again(session, statement, &mut request).await?;
+            rows = self::rows(statement, &request);
+            first(session, statement, &mut rows, &request, &mut batch).await?
+        }
+        progress => progress,
+    };
+    let columns = rows.shape.set.clone();
+    let fetched = |affected, rows| Ok(Fetched { columns, batch, affected, last_insert_id: None, rows });
+    match progress {
+        Progress::Full => fetched(0, Some(rows)),
+        Progress::Suspended if request.options.max_rows > 0 => {
+            session.has_open_portal = true;
+            fetched(0, None)
+        }
+        Progress::Suspended => {
+            rows.ask_for_more(session);
+            fetched(0, Some(rows))
+        }
+        Progress::Done { affected } => fetched(affected, None),
+        Progress::Stale(error) => Err(error),
+    }
+}
+
+/// Prepares the statement anew and writes the query again, with the parameters as they were written before.
+async fn send_again(session: &mut Session, statement: &mut PgStatement, request: &mut Request) -> Result<()> {
+    let parameters = session.wire.outgoing[request.parameters.clone()].to_vec();
+    if session.pending > 0 {
+        // It was not sent yet.
+        session.take_back();
+    }
+    let types = statement.prepared.parameters.clone();
+    statement.prepare_again(session).await?;
+    if types != statement.prepared.parameters {
+        return Err(Error::new(
+            ErrorKind::QUERY,
+            "the types of the statement's parameters have changed since it was prepared",
+        )
+        .with_hint("run it again: it is prepared anew"));
+    }
+    session.begin()?;
+    request.piece = piece(session, statement, request.options);
+    request.parameters = write_messages(session, statement, request.piece, |out| {
+        out.extend_from_slice(&parameters);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Sends what was written, and reads the first rows.
+async fn first(
+    session: &mut Session,
+    statement: &mut PgStatement,
+    rows: &mut PgRows,
+    request: &Request,
+    batch: &mut Batch,
+) -> Result<Progress> {
+    batch.clear(rows.shape.forms.len());
+    session.flush().await?;
+    let progress = rows.read(session, &statement.sql, batch, request.options.max_rows).await;
+    let progress = session.sound(progress);
+    if rows.has_changed || matches!(progress, Ok(Progress::Stale(_))) {
+        statement.prepared.is_stale = true;
+    }
+    batch.demote_invalid_text();
+    progress
+}
+
+/// The next rows.
+pub(crate) async fn next(session: &mut Session, rows: &mut PgRows, mut batch: Batch) -> Result<NextBatch> {
+    batch.clear(rows.shape.forms.len());
+    loop {
+        if session.pending == 0 {
+            session.begin()?;
+            frontend::execute("", rows.piece.unwrap_or(0) as i32, &mut session.wire.outgoing).map_err(unwritable)?;
+            session.sync();
+            session.has_open_portal = false;
+        }
+        session.flush().await?;
+        let progress = rows.read(session, "", &mut batch, 0).await;
+        let progress = session.sound(progress)?;
+        batch.demote_invalid_text();
+        match progress {
+            Progress::Suspended => {
+                rows.ask_for_more(session);
+                if batch.rows() == 0 {
+                    continue;
+                }
+            }
+            Progress::Full => {}
+            Progress::Done { affected } => return Ok(NextBatch { batch, affected, finished: true }),
+            Progress::Stale(error) => return Err(error),
+        }
+        return Ok(NextBatch { batch, affected: 0, finished: false });
+    }
+}
+
+/// Ends an open result early. A piece is read to its end: it is short, and a cancellation would end the transaction.
+pub(crate) async fn close(session: &mut Session, rows: &PgRows) -> Result<()> {
+    let host = session.host.clone();
+    if rows.piece.is_some()
+        && let Some(ended) = crate::timeout::within(&host, PIECE_TIME, reset::finish(session)).await
+    {
+        return ended;
+    }
+    reset::stop(session).await
+}
+
+fn rows(statement: &PgStatement, request: &Request) -> PgRows {
+    PgRows::new(statement.prepared.shape.clone(), request.options.batch_bytes, request.piece)
+}

@@ -1,0 +1,88 @@
+//! Putting right what was abandoned, and making a session as good as new.
+
+use crate::{
+    cancel,
+    message::tag,
+    session::{Session, TransactionStatus, closed},
+    sql::Leaves,
+    wire::Message,
+};
+use montrs_driver_sdk::{LogLevel, Result};
+
+/// What `DISCARD ALL` does, but for the prepared statements, which the host keeps.
+const RESTORE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+     SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+
+/// Makes the session as good as new.
+pub(crate) async fn reset(session: &mut Session) -> Result<()> {
+    stop(session).await?;
+    if session.status != TransactionStatus::Idle {
+        session.command("ROLLBACK").await?;
+    }
+    session.has_open_portal = false;
+    match session.leaves {
+        Leaves::Nothing => {}
+        Leaves::State => drop(session.command(RESTORE).await?),
+        Leaves::Statements => {
+            session.command("DISCARD ALL").await?;
+            session.generation += 1;
+        }
+    }
+    session.leaves = Leaves::Nothing;
+    Ok(())
+}
+
+/// Brings the request that is under way to its end, however it ends: by reading what is there of its answer, else by a
+/// cancellation on the server.
+pub(crate) async fn stop(session: &mut Session) -> Result<()> {
+    if session.wire.is_lost() {
+        return Err(closed());
+    }
+    if session.pending > 0 && !session.wire.has_begun_to_write() {
+        session.take_back();
+    }
+    if session.pending == 0 {
+        return Ok(());
+    }
+    // A message of which a part has left must be ended.
+    session.flush().await?;
+    loop {
+        while let Some(message) = session.next()? {
+            if message.tag == tag::COPY_IN_RESPONSE {
+                session.refuse_copy().await?;
+            }
+            if skip(session, &message)? {
+                return Ok(());
+            }
+        }
+        if !session.wire.read_what_is_there().await? {
+            break;
+        }
+    }
+    session.host.log(LogLevel::DEBUG, crate::session::LOG, || "an abandoned statement is cancelled".into());
+    cancel::cancel(session).await?;
+    finish(session).await
+}
+
+/// Reads the answer that is under way to its end.
+pub(crate) async fn finish(session: &mut Session) -> Result<()> {
+    while session.pending > 0 {
+        let message = session.message().await?;
+        skip(session, &message)?;
+    }
+    Ok(())
+}
+
+/// Takes a message of the answer that nobody reads; `true` at its end.
+fn skip(session: &mut Session, message: &Message) -> Result<bool> {
+    match message.tag {
+        tag::READY_FOR_QUERY => session.ready(message),
+        tag::ERROR_RESPONSE => session.report(message).map(|_| false),
+        tag::COMMAND_COMPLETE => {
+            let tag = crate::message::command_tag(session.wire.body(message))?.to_owned();
+            session.completed(&tag);
+            Ok(false)
+        }
+        _ => Ok(false),
+    }
+}

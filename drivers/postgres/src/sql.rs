@@ -1,0 +1,103 @@
+//! What the driver needs to know of a statement's text. PostgreSQL reads the rest.
+
+/// Whether there is nothing but blanks, comments and semicolons.
+pub(crate) fn is_empty(sql: &str) -> bool {
+    let mut rest = sql;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '\u{b}'));
+        rest = match rest.as_bytes() {
+            [] => return true,
+            [b'-', b'-', ..] => rest.find(['\n', '\r']).map_or("", |end| &rest[end..]),
+            [b'/', b'*', ..] => match after_comment(rest) {
+                Some(rest) => rest,
+                // The server says that it has no end.
+                None => return false,
+            },
+            _ => return false,
+        };
+    }
+}
+
+/// What follows a comment, in which there may be others.
+fn after_comment(text: &str) -> Option<&str> {
+    let (bytes, mut depth, mut at) = (text.as_bytes(), 0, 0);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"/*" => depth += 1,
+            b"*/" => depth -= 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        }
+        at += 2;
+        if depth == 0 {
+            return text.get(at..);
+        }
+    }
+    None
+}
+
+/// Whether the text mentions what may outlive the statement in its session and is not told by the command tag: a
+/// temporary table, a setting, a lock.
+pub(crate) fn may_change_session(sql: &str) -> bool {
+    const WORDS: [&[u8]; 3] = [b"temp", b"set_config", b"advisory"];
+    let bytes = sql.as_bytes();
+    WORDS.iter().any(|word| bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
+}
+
+/// What a statement with this command tag may have left in the session.
+pub(crate) fn leaves(tag: &str) -> Leaves {
+    match tag.split(' ').next().unwrap_or_default() {
+        // DEALLOCATE and DISCARD take the driver's statements with them; PREPARE adds a name that only goes with them.
+        "PREPARE" | "DEALLOCATE" | "DISCARD" => Leaves::Statements,
+        "SET" | "RESET" | "LISTEN" | "UNLISTEN" | "LOAD" | "DECLARE" | "DO" | "CALL" => Leaves::State,
+        _ => Leaves::Nothing,
+    }
+}
+
+/// What is left in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leaves {
+    Nothing,
+    /// Settings, temporary tables, locks, subscriptions, cursors.
+    State,
+    /// Prepared statements that are not the driver's, or the driver's own are gone.
+    Statements,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn comments_and_blanks_are_empty() {
+        for sql in ["", " \n\t;;", "-- x", "--x\n;", "/* a /* b */ c */ ", "/**/"] {
+            assert!(is_empty(sql), "{sql}");
+        }
+        for sql in ["x", "/* a", "/*/", "- -", "--\nx", "/* */ SELECT 1", "'"] {
+            assert!(!is_empty(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_stays_in_a_session_is_seen() {
+        assert!(may_change_session("CREATE TEMPORARY TABLE t (n int)"));
+        assert!(may_change_session("SELECT Set_Config('a.b', '1', false)"));
+        assert!(!may_change_session("SELECT name FROM users"));
+        assert_eq!(leaves("SET"), Leaves::State);
+        assert_eq!(leaves("DECLARE CURSOR"), Leaves::State);
+        assert_eq!(leaves("DEALLOCATE ALL"), Leaves::Statements);
+        assert_eq!(leaves("UPDATE 1"), Leaves::Nothing);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(sql in "\\PC{0,30}", comments in "[-/*\\n a]{0,20}") {
+            is_empty(&sql);
+            is_empty(&comments);
+            may_change_session(&sql);
+        }
+    }
+}

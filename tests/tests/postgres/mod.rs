@@ -1,0 +1,43 @@
+//! The server that the tests of the PostgreSQL driver run on.
+
+#![allow(dead_code, reason = "each test executable uses some of it")]
+
+use montrs_orm::{Database, DatabaseBuilder};
+use montrs_tests::builder;
+
+/// The URL of a server on which the tests may make what they like.
+pub(crate) fn url() -> String {
+    std::env::var("MONTRS_TEST_POSTGRES").unwrap_or_else(|_| {
+        panic!(
+            "the environment variable MONTRS_TEST_POSTGRES is not set: it names the PostgreSQL server to test on, such as \
+             postgres://postgres@127.0.0.1:5432/postgres"
+        )
+    })
+}
+
+/// The URL with one more parameter.
+pub(crate) fn with(url: &str, parameter: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{parameter}")
+}
+
+/// A schema of the test's own, empty, in which everything is that has no schema in its name.
+pub(crate) async fn schema(name: &str) -> String {
+    let admin = builder(&url()).max_connections(1).connect().await.expect("the server under test can be connected to");
+    let drop = format!("DROP SCHEMA IF EXISTS {name} CASCADE");
+    admin.execute(montrs_orm::RuntimeSql(drop)).await.expect("a schema can be dropped");
+    admin.execute(montrs_orm::RuntimeSql(format!("CREATE SCHEMA {name}"))).await.expect("a schema can be made");
+    admin.close().await.expect("the connection ends in order");
+    with(&url(), &format!("options[search_path]={name},public"))
+}
+
+/// A database whose schema is the test's own.
+pub(crate) async fn open(name: &str) -> Database {
+    open_with(name, |builder| builder).await
+}
+
+/// As [`open`], with settings.
+pub(crate) async fn open_with(name: &str, set: impl FnOnce(DatabaseBuilder) -> DatabaseBuilder) -> Database {
+    let url = schema(name).await;
+    set(builder(&url)).connect().await.unwrap_or_else(|error| panic!("{url}: {error}"))
+}
