@@ -62,8 +62,9 @@ async fn settings_of_the_url_hold_in_the_session() {
 #[tokio::test]
 async fn what_does_not_exist_or_is_not_known_is_named() {
     let url = url();
-    let (place, _) = url.rsplit_once('/').unwrap();
-    let error = scalar(&format!("{place}/no_such_database"), "SELECT 1").await.unwrap_err();
+    let (place, parameters) = url.split_once('?').unwrap();
+    let (server, _) = place.rsplit_once('/').unwrap();
+    let error = scalar(&format!("{server}/no_such_database?{parameters}"), "SELECT 1").await.unwrap_err();
     assert_eq!((error.kind(), error.sqlstate()), (DbErrorKind::DatabaseNotFound, Some("3D000")));
     let error = scalar("postgres://me:geheim@127.0.0.1/d?sslmod=require", "SELECT 1").await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Configuration);

@@ -4,7 +4,7 @@ mod postgres;
 
 use futures_util::TryStreamExt;
 use montrs_orm::{Access, AiError, DbError, DbErrorKind, Isolation, LockMode, RuntimeSql, TransactionOptions};
-use montrs_tests::builder;
+use montrs_tests::{builder, poll_then_drop};
 use postgres::{open, open_with, schema, with};
 
 #[tokio::test]
@@ -237,6 +237,19 @@ async fn what_a_user_leaves_in_a_session_the_next_one_does_not_find() {
     db.execute("LISTEN news").await.unwrap();
     assert_eq!(db.query("SELECT count(*) FROM pg_listening_channels()").fetch_scalar::<i64>().await.unwrap(), 0);
     assert_eq!(db.query("SELECT pg_backend_pid()").fetch_scalar::<i32>().await.unwrap(), pid, "it is the same session");
+}
+
+#[tokio::test]
+async fn what_a_user_has_set_outlives_a_dropped_statement() {
+    let db = open_with("set_and_dropped", |builder| builder.max_connections(1)).await;
+    let mut connection = db.acquire().await.unwrap();
+    connection.execute("SET work_mem = '99MB'").await.unwrap();
+    for polls in 0..4 {
+        poll_then_drop(polls, connection.execute("SELECT pg_sleep(0.02)").into_future()).await;
+        assert_eq!(connection.query("SHOW work_mem").fetch_scalar::<String>().await.unwrap(), "99MB", "{polls}");
+    }
+    drop(connection);
+    assert_ne!(db.query("SHOW work_mem").fetch_scalar::<String>().await.unwrap(), "99MB");
 }
 
 #[tokio::test]

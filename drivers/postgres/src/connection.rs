@@ -14,11 +14,28 @@ use montrs_driver_sdk::{
 pub struct PgConnection {
     /// `None` once it was closed.
     session: Option<Box<Session>>,
+    /// An operation was begun, and has not ended.
+    is_underway: bool,
+}
+
+/// Answers with an operation on the session, and notes that it is under way.
+macro_rules! operation {
+    ($connection:ident, |$session:ident| $operation:expr) => {{
+        $connection.is_underway = true;
+        Reply::later(async move {
+            let result = match $connection.session() {
+                Ok($session) => $operation.await,
+                Err(error) => Err(error),
+            };
+            $connection.is_underway = false;
+            result
+        })
+    }};
 }
 
 impl PgConnection {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session: Some(Box::new(session)) }
+        Self { session: Some(Box::new(session)), is_underway: false }
     }
 
     fn session(&mut self) -> Result<&mut Session> {
@@ -27,7 +44,7 @@ impl PgConnection {
 
     /// Runs a command that the driver has written itself.
     fn command(&mut self, sql: String) -> Reply<'_, ()> {
-        Reply::later(async move { self.session()?.command(&sql).await.map(drop) })
+        operation!(self, |session| async { session.command(&sql).await.map(drop) })
     }
 }
 
@@ -37,11 +54,11 @@ impl Connection for PgConnection {
 
     fn prepare(&mut self, sql: &str) -> Reply<'_, PgStatement> {
         let sql = sql.into();
-        Reply::later(async move { statement::new(self.session()?, sql).await })
+        operation!(self, |session| statement::new(session, sql))
     }
 
     fn describe<'a>(&'a mut self, statement: &'a mut PgStatement) -> Reply<'a, Description> {
-        Reply::later(async move { statement::describe(self.session()?, statement).await })
+        operation!(self, |session| statement::describe(session, statement))
     }
 
     fn query<'a>(
@@ -56,7 +73,7 @@ impl Connection for PgConnection {
             Err(error) => return Reply::ready(Err(error)),
         };
         match query::write(session, statement, &parameters, options) {
-            Ok(request) => Reply::later(query::run(session, statement, request, batch)),
+            Ok(request) => operation!(self, |session| query::run(session, statement, request, batch)),
             Err(error) => {
                 session.take_back();
                 Reply::ready(Err(error))
@@ -65,11 +82,11 @@ impl Connection for PgConnection {
     }
 
     fn next<'a>(&'a mut self, rows: &'a mut PgRows, batch: Batch) -> Reply<'a, NextBatch> {
-        Reply::later(async move { query::next(self.session()?, rows, batch).await })
+        operation!(self, |session| query::next(session, rows, batch))
     }
 
     fn close_rows<'a>(&'a mut self, rows: &'a mut PgRows) -> Reply<'a, ()> {
-        Reply::later(async move { query::close(self.session()?, rows).await })
+        operation!(self, |session| query::close(session, rows))
     }
 
     fn begin(&mut self, options: TransactionOptions) -> Reply<'_, ()> {
@@ -80,7 +97,7 @@ impl Connection for PgConnection {
     }
 
     fn commit(&mut self) -> Reply<'_, ()> {
-        Reply::later(async move { transaction::commit(self.session()?).await })
+        operation!(self, |session| transaction::commit(session))
     }
 
     fn rollback(&mut self) -> Reply<'_, ()> {
@@ -100,7 +117,12 @@ impl Connection for PgConnection {
     }
 
     fn reset(&mut self) -> Reply<'_, ()> {
-        Reply::later(async move { reset::reset(self.session()?).await })
+        // After an operation that was abandoned the session may stay with its user, who keeps what was set.
+        let was_abandoned = self.is_underway;
+        operation!(self, |session| async {
+            reset::put_right(session).await?;
+            if was_abandoned { Ok(()) } else { reset::restore(session).await }
+        })
     }
 
     fn ping(&mut self) -> Reply<'_, ()> {

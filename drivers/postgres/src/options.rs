@@ -62,11 +62,20 @@ pub(crate) enum RootCertificates {
 
 /// The ways to log in that the server may ask for.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RequireAuth(Vec<AuthMethod>);
+pub(crate) struct RequireAuth {
+    allowed: Vec<AuthMethod>,
+    /// They were named, and not only left over by those that are refused.
+    are_named: bool,
+}
 
 impl RequireAuth {
     pub(crate) fn allows(&self, method: AuthMethod) -> bool {
-        self.0.contains(&method)
+        self.allowed.contains(&method)
+    }
+
+    /// Whether the method was named as one that is wanted.
+    pub(crate) fn asks_for(&self, method: AuthMethod) -> bool {
+        self.are_named && self.allows(method)
     }
 }
 
@@ -230,7 +239,8 @@ fn require_auth(settings: &Settings) -> Result<Option<RequireAuth>> {
     let named: Vec<AuthMethod> =
         methods.iter().map(|method| choice(method.trim_start_matches('!')).ok_or_else(bad)).collect::<Result<_>>()?;
     let is_allowed = |method: &AuthMethod| named.contains(method) != (refused > 0);
-    Ok(Some(RequireAuth(AuthMethod::ALL.iter().map(|(_, method)| *method).filter(is_allowed).collect())))
+    let allowed = AuthMethod::ALL.iter().map(|(_, method)| *method).filter(is_allowed).collect();
+    Ok(Some(RequireAuth { allowed, are_named: refused == 0 }))
 }
 
 fn tcp(settings: &Settings) -> Result<TcpOptions> {

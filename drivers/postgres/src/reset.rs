@@ -13,13 +13,18 @@ use montrs_driver_sdk::{LogLevel, Result};
 const RESTORE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
      SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
-/// Makes the session as good as new.
-pub(crate) async fn reset(session: &mut Session) -> Result<()> {
+/// Ends what was abandoned, and the transaction that it was in.
+pub(crate) async fn put_right(session: &mut Session) -> Result<()> {
     stop(session).await?;
     if session.status != TransactionStatus::Idle {
         session.command("ROLLBACK").await?;
     }
     session.has_open_portal = false;
+    Ok(())
+}
+
+/// Makes the session as good as new for another user.
+pub(crate) async fn restore(session: &mut Session) -> Result<()> {
     match session.leaves {
         Leaves::Nothing => {}
         Leaves::State => drop(session.command(RESTORE).await?),

@@ -238,8 +238,8 @@ fn allow(session: &Session, method: AuthMethod) -> Result<()> {
 
 /// Whoever listens would have the password, unless the connection is encrypted or does not leave the machine.
 fn refuse_cleartext(session: &Session) -> Result<()> {
-    // What is asked for and not allowed was refused before.
-    let is_asked_for = session.target.options.require_auth.is_some();
+    let named = session.target.options.require_auth.as_ref();
+    let is_asked_for = named.is_some_and(|methods| methods.asks_for(AuthMethod::Password));
     if is_asked_for || session.wire.stream().is_encrypted() || session.endpoint.is_local() {
         return Ok(());
     }

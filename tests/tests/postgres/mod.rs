@@ -3,16 +3,17 @@
 #![allow(dead_code, reason = "each test executable uses some of it")]
 
 use montrs_orm::{Database, DatabaseBuilder};
+use montrs_test_clusters::server_under_test;
 use montrs_tests::builder;
 
 /// The URL of a server on which the tests may make what they like.
 pub(crate) fn url() -> String {
-    std::env::var("MONTRS_TEST_POSTGRES").unwrap_or_else(|_| {
-        panic!(
-            "the environment variable MONTRS_TEST_POSTGRES is not set: it names the PostgreSQL server to test on, such as \
-             postgres://postgres@127.0.0.1:5432/postgres"
-        )
-    })
+    over_loopback(server_under_test())
+}
+
+/// A password may go over the loopback interface as it is, which the driver wants to be told.
+pub(crate) fn over_loopback(url: &str) -> String {
+    with(url, "require_auth=password,md5,scram-sha-256,none")
 }
 
 /// The URL with one more parameter.

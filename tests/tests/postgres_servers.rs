@@ -1,0 +1,101 @@
+//! Servers that die and come back, standbys, and poolers.
+
+mod postgres;
+
+use montrs_orm::{Database, DbErrorKind};
+use montrs_test_clusters::{Bouncer, Cluster, Replicated, Shutdown};
+use montrs_tests::{builder, poll_then_drop};
+use postgres::over_loopback;
+
+async fn one(db: &Database) -> Result<i32, montrs_orm::DbError> {
+    db.query("SELECT 1").fetch_scalar().await
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_is_used_again() {
+    let mut server = Cluster::plain();
+    let db = builder(&over_loopback(&server.url())).max_connections(1).connect().await.unwrap();
+    for how in [Shutdown::Fast, Shutdown::Immediate] {
+        assert_eq!(one(&db).await.unwrap(), 1);
+        server.stop(how);
+        // The first sees that the connection is gone, the others that there is no server.
+        let kinds = [one(&db).await.unwrap_err(), one(&db).await.unwrap_err()].map(|error| error.kind());
+        assert_eq!(kinds, [DbErrorKind::ConnectionLost, DbErrorKind::Connection], "{how:?}");
+        server.run();
+        assert_eq!(one(&db).await.unwrap(), 1);
+    }
+    server.kill();
+    assert!(one(&db).await.is_err());
+}
+
+#[tokio::test]
+async fn too_many_connections_have_a_kind_of_their_own() {
+    let server = Cluster::plain_with(&[("max_connections", "4"), ("superuser_reserved_connections", "0")]);
+    let db = builder(&over_loopback(&server.url())).max_connections(20).connect().await.unwrap();
+    let mut held = Vec::new();
+    let error = loop {
+        match db.acquire().await {
+            Ok(connection) => held.push(connection),
+            Err(error) => break error,
+        }
+        assert!(held.len() < 10);
+    };
+    assert_eq!((error.kind(), error.is_retryable()), (DbErrorKind::TooManyConnections, true));
+}
+
+#[tokio::test]
+async fn the_server_that_is_asked_for_is_found_among_several() {
+    let servers = Replicated::start();
+    let both = |wanted: &str| {
+        let standby = servers.standby.url();
+        let (login, place) = servers.primary.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let standby = standby.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
+        format!("{login}@{standby},{place}?target_session_attrs={wanted}")
+    };
+    for (wanted, is_standby) in [
+        ("any", true),
+        ("primary", false),
+        ("read-write", false),
+        ("standby", true),
+        ("read-only", true),
+        ("prefer-standby", true),
+    ] {
+        let db = builder(&over_loopback(&both(wanted))).connect().await.unwrap();
+        let found: bool = db.query("SELECT pg_is_in_recovery()").fetch_scalar().await.unwrap();
+        assert_eq!(found, is_standby, "{wanted}");
+    }
+    let db = builder(&over_loopback(&servers.standby.url())).connect().await.unwrap();
+    assert_eq!(db.execute("CREATE TABLE t ()").await.unwrap_err().kind(), DbErrorKind::ReadOnly);
+}
+
+#[tokio::test]
+async fn unnamed_statements_work_through_a_pooler_in_transaction_mode() {
+    let server = Cluster::plain();
+    let bouncer = Bouncer::start(&server, 0);
+    let db = builder(&over_loopback(&format!("{}?prepared_statements=unnamed", bouncer.url())))
+        .max_connections(4)
+        .connect()
+        .await
+        .unwrap();
+    db.execute("CREATE TABLE t (n int, word text)").await.unwrap();
+    let work = (0..8).map(|task| {
+        let db = db.clone();
+        tokio::spawn(async move {
+            for n in 0..20 {
+                db.execute("INSERT INTO t VALUES ($1, $2)").bind(task * 100 + n).bind("x").await.unwrap();
+                let mut tx = db.begin().await.unwrap();
+                let found: i64 =
+                    tx.query("SELECT count(*) FROM t WHERE n = $1").bind(task * 100 + n).fetch_scalar().await.unwrap();
+                assert_eq!(found, 1);
+                tx.commit().await.unwrap();
+            }
+        })
+    });
+    for task in work.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    for polls in 1..5 {
+        poll_then_drop(polls, db.execute("SELECT pg_sleep(0.02)").into_future()).await;
+    }
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 160);
+}
