@@ -66,7 +66,7 @@ impl Connection for PgConnection {
         statement: &'a mut PgStatement,
         parameters: Params<'_>,
         options: QueryOptions,
-        batch: Batch,
+        batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<PgRows>> {
         let session = match self.session() {
             Ok(session) => session,
@@ -81,7 +81,7 @@ impl Connection for PgConnection {
         }
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut PgRows, batch: Batch) -> Reply<'a, NextBatch> {
+    fn next<'a>(&'a mut self, rows: &'a mut PgRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
         operation!(self, |session| query::next(session, rows, batch))
     }
 

@@ -105,22 +105,22 @@ pub(crate) async fn run(
     session: &mut Session,
     statement: &mut PgStatement,
     mut request: Request,
-    mut batch: Batch,
+    batch: &mut Batch,
 ) -> Result<Fetched<PgRows>> {
     if statement.must_be_prepared(session) {
         send_again(session, statement, &mut request).await?;
     }
     let mut rows = rows(statement, &request);
-    let progress = match first(session, statement, &mut rows, &request, &mut batch).await? {
+    let progress = match first(session, statement, &mut rows, &request, batch).await? {
         Progress::Stale(_) if session.status == TransactionStatus::Idle => {
             send_again(session, statement, &mut request).await?;
             rows = self::rows(statement, &request);
-            first(session, statement, &mut rows, &request, &mut batch).await?
+            first(session, statement, &mut rows, &request, batch).await?
         }
         progress => progress,
     };
     let columns = rows.shape.set.clone();
-    let fetched = |affected, rows| Ok(Fetched { columns, batch, affected, last_insert_id: None, rows });
+    let fetched = |affected, rows| Ok(Fetched { columns, affected, last_insert_id: None, rows });
     match progress {
         Progress::Full => fetched(0, Some(rows)),
         Progress::Suspended if request.options.max_rows > 0 => {
@@ -181,7 +181,7 @@ async fn first(
 }
 
 /// The next rows.
-pub(crate) async fn next(session: &mut Session, rows: &mut PgRows, mut batch: Batch) -> Result<NextBatch> {
+pub(crate) async fn next(session: &mut Session, rows: &mut PgRows, batch: &mut Batch) -> Result<NextBatch> {
     batch.clear(rows.shape.forms.len());
     loop {
         if session.pending == 0 {
@@ -191,7 +191,7 @@ pub(crate) async fn next(session: &mut Session, rows: &mut PgRows, mut batch: Ba
             session.has_open_portal = false;
         }
         session.flush().await?;
-        let progress = rows.read(session, "", &mut batch, 0).await;
+        let progress = rows.read(session, "", batch, 0).await;
         let progress = session.sound(progress)?;
         batch.demote_invalid_text();
         match progress {
@@ -202,10 +202,10 @@ pub(crate) async fn next(session: &mut Session, rows: &mut PgRows, mut batch: Ba
                 }
             }
             Progress::Full => {}
-            Progress::Done { affected } => return Ok(NextBatch { batch, affected, finished: true }),
+            Progress::Done { affected } => return Ok(NextBatch { affected, finished: true }),
             Progress::Stale(error) => return Err(error),
         }
-        return Ok(NextBatch { batch, affected: 0, finished: false });
+        return Ok(NextBatch { affected: 0, finished: false });
     }
 }
 
