@@ -6,26 +6,53 @@ pub mod process;
 use montrs_orm::{Database, DatabaseBuilder, drivers::SearchPath};
 use std::{
     fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 use tempfile::TempDir;
 
 /// A directory with every driver that was built for the tests, in the state in which an operator would have it: no one
-/// else can write to it. Made once for a test executable, and shared with the processes that it starts.
+/// else can write to it. Kept from run to run, and shared by all test executables of a target directory.
 pub fn plugins() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         if let Some(parents) = std::env::var_os(PLUGINS) {
             return parents.into();
         }
-        let plugins = private_dir();
-        for library in built_libraries() {
-            let name = library.file_name().expect("a library has a name");
-            install(&library, &plugins.path().join(name));
+        let executable = std::env::current_exe().expect("a test knows its executable");
+        let plugins = std::env::temp_dir().join(format!("montrs-plugins-{:016x}", hash(executable.parent())));
+        fs::create_dir_all(&plugins).expect("a temporary directory");
+        restrict(&plugins, 0o700);
+        let built = built_libraries();
+        for stale in
+            libraries_in(&plugins).into_iter().filter(|old| built.iter().all(|new| new.file_name() != old.file_name()))
+        {
+            let _ = fs::remove_file(stale);
         }
-        plugins.keep()
+        for library in built {
+            let to = plugins.join(library.file_name().expect("a library has a name"));
+            if !is_older_or_same(&library, &to) {
+                // Other test executables may load it at this moment: the name changes its file, never the file its content.
+                let new = plugins.join(format!(".{}", std::process::id()));
+                install(&library, &new);
+                fs::rename(&new, &to).expect("a file can be renamed");
+            }
+        }
+        plugins
     })
+}
+
+fn hash(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether the file has been there, in the same length, since the other one was made.
+fn is_older_or_same(file: &Path, copy: &Path) -> bool {
+    let (Ok(file), Ok(copy)) = (fs::metadata(file), fs::metadata(copy)) else { return false };
+    file.len() == copy.len() && file.modified().ok() <= copy.modified().ok()
 }
 
 /// Names the plugins directory to a process that a test starts.
@@ -86,10 +113,14 @@ fn is_blocking() -> bool {
 /// The drivers' libraries beside the test executable, where cargo puts those of dev-dependencies.
 fn built_libraries() -> Vec<PathBuf> {
     let executable = std::env::current_exe().expect("a test knows its executable");
-    let deps = executable.parent().expect("an executable lies in a directory");
+    libraries_in(executable.parent().expect("an executable lies in a directory"))
+}
+
+/// The drivers' libraries in a directory.
+fn libraries_in(directory: &Path) -> Vec<PathBuf> {
     let prefix = format!("{}montrs_", std::env::consts::DLL_PREFIX);
-    let mut libraries: Vec<PathBuf> = fs::read_dir(deps)
-        .expect("the directory of the test executable can be read")
+    let mut libraries: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("the directory can be read")
         .map(|entry| entry.expect("an entry can be read").path())
         .filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -127,7 +127,7 @@ fn check(handle: &Handle, options: &Options, circumstances: &Circumstances) -> R
     Ok(())
 }
 
-fn is_journal(handle: &Handle, mode: &str) -> Result<bool, Failure> {
+pub(crate) fn is_journal(handle: &Handle, mode: &str) -> Result<bool, Failure> {
     Ok(handle.first_text("PRAGMA journal_mode")?.is_some_and(|now| now.eq_ignore_ascii_case(mode)))
 }
 

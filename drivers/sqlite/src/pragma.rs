@@ -72,6 +72,10 @@ const WITHOUT_TRACE: &[&str] = &[
     "wal_checkpoint",
 ];
 
+/// Values of `synchronous`.
+const NORMAL: &str = "1";
+const FULL: &str = "2";
+
 /// Nothing tells whether it is on.
 const CASE_SENSITIVE_LIKE: &str = "case_sensitive_like";
 
@@ -178,22 +182,34 @@ impl Settings {
         assign(handle, "temp_store", if place.as_deref() == Some("2") { "1" } else { "2" })?;
         let like = options.pragmas.iter().find(|(name, _)| *name == CASE_SENSITIVE_LIKE);
         assign(handle, CASE_SENSITIVE_LIKE, like.map_or("off", |(_, value)| value))?;
-        for (name, value) in self.different(handle)? {
-            assign(handle, name, value)?;
+        for (name, value) in self.different(handle, options)? {
+            assign(handle, name, &value)?;
         }
         // The first access to the file gives back the lock of `locking_mode=exclusive`.
         handle.execute(crate::open::SIGN_OF_LIFE)?;
-        Ok(self.different(handle)?.first().map(|(name, _)| *name))
+        Ok(self.different(handle, options)?.first().map(|(name, _)| *name))
     }
 
-    fn different(&self, handle: &Handle) -> Result<Vec<(&'static str, &str)>, Failure> {
+    fn different(&self, handle: &Handle, options: &Options) -> Result<Vec<(&'static str, String)>, Failure> {
+        let is_wal = crate::open::is_journal(handle, "wal")?;
         let mut different = Vec::new();
         for (name, value) in &self.0 {
             let now = read(handle, name)?.unwrap_or_default();
-            // WAL is the file's, whoever has switched it on or off.
-            let is_of_file = *name == "journal_mode" && (now == "wal" || value == "wal");
-            if now != *value && !is_of_file {
-                different.push((*name, value.as_str()));
+            let value = match *name {
+                // WAL is the file's, whoever has switched it on or off.
+                "journal_mode" if is_wal || value == "wal" => now.as_str(),
+                // What is safe without WAL is more than it was with it.
+                "synchronous" if options.synchronous.is_none() => {
+                    if is_wal {
+                        NORMAL
+                    } else {
+                        FULL
+                    }
+                }
+                _ => value,
+            };
+            if now != value {
+                different.push((*name, value.to_owned()));
             }
         }
         Ok(different)

@@ -165,6 +165,24 @@ fn a_reset_takes_away_what_sql_has_changed() {
     }
 }
 
+/// The journal is the file's, and stays; how safely is written goes with it, unless the URL says it.
+#[test]
+fn a_reset_writes_as_safely_as_the_journal_needs() {
+    for (parameters, synchronous) in [("", 2), ("synchronous=off", 0)] {
+        let file = TestFile::new();
+        let mut session = file.open(parameters);
+        setup(&mut session, &["CREATE TABLE t (a)"]);
+        assert_eq!(text(&mut session, "PRAGMA journal_mode"), "wal");
+        setup(&mut session, &["PRAGMA journal_mode = delete", "PRAGMA synchronous = extra"]);
+        session.reset().unwrap();
+        assert_eq!(text(&mut session, "PRAGMA journal_mode"), "delete");
+        assert_eq!(number(&mut session, "PRAGMA synchronous"), synchronous);
+        setup(&mut session, &["PRAGMA journal_mode = wal"]);
+        session.reset().unwrap();
+        assert_eq!(number(&mut session, "PRAGMA synchronous"), if parameters.is_empty() { 1 } else { 0 });
+    }
+}
+
 #[test]
 fn each_change_is_told_and_nothing_else_is() {
     for sql in CHANGES.iter().filter(|sql| !sql.contains("\".t") && !sql.starts_with("INSERT")) {
