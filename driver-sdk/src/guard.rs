@@ -11,15 +11,20 @@ use std::{
 };
 
 /// Runs driver code, with a panic as an error.
+#[inline]
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let error = Error::new(ErrorKind::PANICKED, format!("the driver panicked: {}", message(&*payload)));
-        abi::panic::discard(payload);
-        error
-    })
+    catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
+}
+
+#[cold]
+fn panicked(payload: Box<dyn Any + Send>) -> Error {
+    let error = Error::new(ErrorKind::PANICKED, format!("the driver panicked: {}", message(&*payload)));
+    abi::panic::discard(payload);
+    error
 }
 
 /// Runs the body of a slot.
+#[inline]
 pub(crate) fn slot<T, U>(convert: fn(T) -> U, work: impl FnOnce() -> Reply<'static, T>) -> abi::Reply<U>
 where
     T: Send + 'static,

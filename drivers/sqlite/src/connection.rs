@@ -109,7 +109,8 @@ impl Connection for SqliteConnection {
         let values = match bound {
             Some(Ok(())) => None,
             Some(Err(error)) => return Reply::ready(Err(error)),
-            None => Some(parameters.to_buffer()),
+            // In a box, because it is in the way of what is done at once.
+            None => Some(Box::new(parameters.to_buffer())),
         };
         let mut rows = take(own, batch);
         let reply = executor.run(*operation, move |session| {

@@ -10,9 +10,9 @@ use std::{
     cell::Cell,
     io,
     marker::PhantomData,
-    mem::ManuallyDrop,
+    mem::{ManuallyDrop, MaybeUninit},
     panic::{AssertUnwindSafe, catch_unwind},
-    ptr::NonNull,
+    ptr::{self, NonNull},
     thread,
     time::{Duration, Instant},
 };
@@ -93,21 +93,29 @@ pub(crate) enum Step<S: Send + 'static, T: Send + 'static> {
 struct Inner<S> {
     coroutine: Coroutine<Command, Signal, ()>,
     yielder: NonNull<Base>,
-    value: NonNull<S>,
+    shared: NonNull<Shared<S>>,
+}
+
+/// What a fiber's owner and the work on its stack share, at an address that stays.
+struct Shared<S> {
+    value: S,
+    /// Where the work puts its result when it ends: in the frame of whoever has resumed it last.
+    result: *mut (),
 }
 
 // SAFETY: a coroutine may change its thread while it is suspended if all that is on its stack may. On it are, besides
 // SQLite's frames, work and results that are `Send` by the bounds of `start`, and frames of this crate between them and
 // `pause`. Those hold no lock and no address of a thread-local across a call of SQLite; SQLite keeps no thread-locals,
-// and its connections, opened without a mutex, may be used by one thread after the other. `value` is owned and `Send`.
+// and its connections, opened without a mutex, may be used by one thread after the other. `shared` is owned, its value
+// `Send`, and its address of a result is set anew whenever the coroutine is resumed.
 unsafe impl<S: Send> Send for Inner<S> {}
 
 type Base = Yielder<Command, Signal>;
 
 /// What a coroutine is told when it is resumed.
 enum Command {
-    /// Begin this work.
-    Start(Work),
+    /// Begin this work. The pointer is valid until the coroutine stops.
+    Start(NonNull<Work>),
     /// Go on with the work that was paused.
     GoOn,
     /// End: there will be no more work.
@@ -119,15 +127,15 @@ enum Signal {
     /// It is there; this is its way out.
     Ready(NonNull<Base>),
     Paused(Pause),
-    /// The work has ended. Its result lies here, on the stack, until the coroutine is resumed.
-    Ended(NonNull<()>),
+    /// The work has ended, and has put its result where it was told to.
+    Ended,
 }
 
-/// Work without its types. Both pointers are valid until it has begun, `value` until it has ended.
+/// Work without its types. `closure` is valid until the work has begun, `shared` until it has ended.
 struct Work {
-    run: unsafe fn(Work, &Base) -> Command,
+    run: unsafe fn(closure: NonNull<()>, shared: NonNull<()>),
     closure: NonNull<()>,
-    value: NonNull<()>,
+    shared: NonNull<()>,
 }
 
 /// The stack that every fiber reserves; as much as the first thread of a process has, for which SQLite's limits are made.
@@ -145,14 +153,14 @@ impl<S: Send + 'static> Fiber<S> {
         let CoroutineResult::Yield(Signal::Ready(yielder)) = coroutine.resume(Command::GoOn) else {
             unreachable!("a coroutine says first that it is ready");
         };
-        let value = NonNull::from(Box::leak(Box::new(value)));
-        Ok(Self(Box::new(Inner { coroutine, yielder, value })))
+        let shared = NonNull::from(Box::leak(Box::new(Shared { value, result: ptr::null_mut() })));
+        Ok(Self(Box::new(Inner { coroutine, yielder, shared })))
     }
 
     /// The value, to be used on the caller's own stack.
     pub(crate) fn value(&mut self) -> &mut S {
         // SAFETY: the value is owned, and no work has it: that would be a `Running`.
-        unsafe { self.0.value.as_mut() }
+        unsafe { &mut self.0.shared.as_mut().value }
     }
 
     /// Begins work on the fiber's stack.
@@ -163,9 +171,12 @@ impl<S: Send + 'static> Fiber<S> {
         F: FnOnce(&mut S) -> T + Send + 'static,
     {
         let mut work = ManuallyDrop::new(work);
-        let start =
-            Work { run: perform::<S, T, F>, closure: NonNull::from(&mut work).cast(), value: self.0.value.cast() };
-        Running { fiber: Some(self), result: PhantomData }.resume(place, Command::Start(start))
+        let mut work = Work {
+            run: perform::<S, T, F>,
+            closure: NonNull::from(&mut work).cast(),
+            shared: self.0.shared.cast(),
+        };
+        Running { fiber: Some(self), result: PhantomData }.resume(place, Command::Start(NonNull::from(&mut work)))
     }
 }
 
@@ -193,6 +204,9 @@ impl<S: Send + 'static, T: Send + 'static> Running<S, T> {
     #[inline]
     fn resume(mut self, place: Place, command: Command) -> Step<S, T> {
         let mut fiber = self.fiber.take().expect("it is taken only here, where `self` ends");
+        let mut result = MaybeUninit::<thread::Result<T>>::uninit();
+        // SAFETY: it is owned, and the coroutine that shares it does not run.
+        unsafe { (*fiber.0.shared.as_ptr()).result = result.as_mut_ptr().cast() };
         let signal = {
             let _entered = Entered::new(Context { yielder: fiber.0.yielder, place, since: None });
             fiber.0.coroutine.resume(command)
@@ -202,11 +216,9 @@ impl<S: Send + 'static, T: Send + 'static> Running<S, T> {
                 self.fiber = Some(fiber);
                 Step::Paused(self, reason)
             }
-            CoroutineResult::Yield(Signal::Ended(result)) => {
-                // SAFETY: `perform` has put a result there, of the type that `start` has named and this type remembers,
-                // and does not drop it; the stack stays as it is until the coroutine is resumed.
-                let result = unsafe { result.cast::<thread::Result<T>>().read() };
-                Step::Ended(fiber, result)
+            CoroutineResult::Yield(Signal::Ended) => {
+                // SAFETY: `perform` has put a result there, of the type that `start` has named and this type remembers.
+                Step::Ended(fiber, unsafe { result.assume_init() })
             }
             _ => unreachable!("the coroutine ends only when it is told to, and is ready only once"),
         }
@@ -226,29 +238,35 @@ impl<S> Drop for Inner<S> {
         // No work is under way: that would be a `Running`. So there is nothing on the stack but its base.
         self.coroutine.resume(Command::End);
         // SAFETY: `Fiber::new` has leaked it, and this is the only place that frees it.
-        drop(unsafe { Box::from_raw(self.value.as_ptr()) });
+        drop(unsafe { Box::from_raw(self.shared.as_ptr()) });
     }
 }
 
-/// What runs at the base of a stack.
+/// What runs at the base of a stack. It stops here between two pieces of work, and not in what it has called: each call
+/// then meets its return, which processors count on.
 fn body(yielder: &Base, _: Command) {
     let mut command = yielder.suspend(Signal::Ready(NonNull::from(yielder)));
     while let Command::Start(work) = command {
-        // SAFETY: `start` has put the work together.
-        command = unsafe { (work.run)(work, yielder) };
+        // SAFETY: `start` has put the work together and waits in `resume` for the coroutine to stop.
+        let Work { run, closure, shared } = unsafe { work.read() };
+        // SAFETY: as above.
+        unsafe { run(closure, shared) };
+        command = yielder.suspend(Signal::Ended);
     }
 }
 
 /// # Safety
 ///
-/// The work must be of these types.
-unsafe fn perform<S, T, F: FnOnce(&mut S) -> T>(work: Work, yielder: &Base) -> Command {
+/// The closure must be of the type `F` and nobody else's, and `shared` a `Shared<S>`.
+unsafe fn perform<S, T, F: FnOnce(&mut S) -> T>(closure: NonNull<()>, shared: NonNull<()>) {
     // SAFETY: the closure is valid until the work begins, which is now, and whoever gave it does not drop it.
-    let closure = unsafe { work.closure.cast::<F>().read() };
+    let closure = unsafe { closure.cast::<F>().read() };
+    let shared = shared.cast::<Shared<S>>().as_ptr();
     // SAFETY: the fiber lends its value to the work until that has ended.
-    let value = unsafe { work.value.cast::<S>().as_mut() };
-    let result = ManuallyDrop::new(catch_unwind(AssertUnwindSafe(|| closure(value))));
-    yielder.suspend(Signal::Ended(NonNull::from(&result).cast()))
+    let value = unsafe { &mut (*shared).value };
+    let result = catch_unwind(AssertUnwindSafe(|| closure(value)));
+    // SAFETY: whoever has resumed this coroutine waits for it, and has said where a result of this type has its place.
+    unsafe { (*shared).result.cast::<thread::Result<T>>().write(result) };
 }
 
 /// What code on a coroutine needs to know of it.
