@@ -114,19 +114,24 @@ impl<'e> Cursor<'e> {
     }
 
     /// Sees to it that a row is at hand; `false` when there are no more.
+    #[inline]
     pub(crate) async fn fill(&mut self) -> Result<bool, DbError> {
-        while self.rows_at_hand() == 0 {
-            if !self.session.has_more() {
-                return Ok(false);
-            }
+        if self.rows_at_hand() == 0 && self.session.has_more() {
             // In a box, so that the futures of short statements stay small.
-            let next = Box::pin(self.session.next()).await;
-            if let Some(affected) = next.map_err(|error| self.failed(error))? {
+            Box::pin(self.fetch()).await?;
+        }
+        Ok(self.rows_at_hand() > 0)
+    }
+
+    /// Fetches rows until there are some, or no more.
+    async fn fetch(&mut self) -> Result<(), DbError> {
+        while self.rows_at_hand() == 0 && self.session.has_more() {
+            if let Some(affected) = self.session.next().await.map_err(|error| self.failed(error))? {
                 self.done.rows_affected = affected;
             }
             self.index = 0;
         }
-        Ok(true)
+        Ok(())
     }
 }
 

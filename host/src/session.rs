@@ -4,14 +4,14 @@ use crate::{
     DbError, DbErrorKind, Done, IntoSql, Query, Sql, Transaction,
     layout::Layout,
     query::{Parameters, Source},
-    statements::{Prepared, Statements},
+    statements::Statements,
     transaction::SessionRef,
 };
 use montrs_driver_abi::{
     BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
     TransactionOptions,
 };
-use montrs_driver_loader::{Connection, Rows};
+use montrs_driver_loader::{Connection, Rows, Started};
 use std::{num::NonZeroUsize, time::Duration};
 
 /// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
@@ -129,15 +129,28 @@ impl Session {
     pub(crate) async fn run(&mut self, sql: &Sql, parameters: &ParamBuffer, max_rows: u64) -> Result<Done, DbError> {
         self.ready().await?;
         self.command = None;
-        let prepared = prepared(&mut self.connection, &mut self.statements, sql).await?;
+        if !self.statements.find(sql) {
+            Box::pin(self.prepare(sql)).await?;
+        }
+        let prepared = self.statements.current_mut();
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
         let batch = self.batch.refill();
-        let query = self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch);
-        let result = query.await?;
+        let result = match self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch) {
+            Started::Now(result) => result?,
+            Started::Later(query) => query.await?,
+        };
         prepared.layout.set_columns(result.columns);
         self.rows = result.rows;
         self.check()?;
         Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
+    }
+
+    /// Prepares a statement, which is the current one from now on.
+    #[cold]
+    async fn prepare(&mut self, sql: &Sql) -> Result<(), DbError> {
+        let statement = self.connection.prepare(sql.as_str()).await?;
+        self.statements.add(sql.clone(), statement);
+        Ok(())
     }
 
     /// Whether the last result has more rows.
@@ -271,17 +284,24 @@ impl Session {
     /// Puts right what was left unfinished, so that an operation can run.
     async fn ready(&mut self) -> Result<(), DbError> {
         take_turn().await;
-        let is_settled = self.rows.is_none()
+        if !self.is_settled() {
+            // In a box, so that the futures of all operations stay small: they are moved about.
+            Box::pin(self.settle()).await?;
+            if let Some(lost) = self.lost {
+                return Err(lost.error());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing was left unfinished.
+    #[inline]
+    fn is_settled(&mut self) -> bool {
+        self.rows.is_none()
             && !self.connection.needs_reset()
             && self.abandoned.is_none()
             && self.lost.is_none()
-            && (self.depth == 0 || self.in_transaction());
-        if is_settled {
-            return Ok(());
-        }
-        // In a box, so that the futures of all operations stay small: they are moved about.
-        Box::pin(self.settle()).await?;
-        self.lost.map_or(Ok(()), |lost| Err(lost.error()))
+            && (self.depth == 0 || self.in_transaction())
     }
 
     /// Closes an open result, resets the connection after an operation whose future was dropped, rolls back what was
@@ -349,20 +369,6 @@ impl Session {
         drop(self.statements);
         self.connection.close().await
     }
-}
-
-/// The prepared statement of this text, which is the current one from now on.
-#[inline]
-async fn prepared<'s>(
-    connection: &mut Connection,
-    statements: &'s mut Statements,
-    sql: &Sql,
-) -> Result<&'s mut Prepared, DbError> {
-    if !statements.find(sql) {
-        let statement = Box::pin(connection.prepare(sql.as_str())).await?;
-        statements.add(sql.clone(), statement);
-    }
-    Ok(statements.current_mut())
 }
 
 /// Gives way to other tasks now and then: a driver that answers at once never would.

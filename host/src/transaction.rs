@@ -35,6 +35,7 @@ pub(crate) enum SessionRef<'c> {
 impl Deref for SessionRef<'_> {
     type Target = Session;
 
+    #[inline]
     fn deref(&self) -> &Session {
         match self {
             Self::Pooled(session) => session,
@@ -44,6 +45,7 @@ impl Deref for SessionRef<'_> {
 }
 
 impl DerefMut for SessionRef<'_> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Session {
         match self {
             Self::Pooled(session) => session,

@@ -55,6 +55,14 @@ pub struct QueryResult {
     pub rows: Option<Rows>,
 }
 
+/// A query that was begun.
+pub enum Started<'a> {
+    /// It has been answered during the call, as an embedded database mostly does.
+    Now(Result<QueryResult, DriverError>),
+    /// Its answer has to be waited for.
+    Later(Pin<Box<dyn Future<Output = Result<QueryResult, DriverError>> + Send + 'a>>),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Ready for the next operation.
@@ -125,24 +133,40 @@ impl Connection {
         call!(self, statement.object.vtable(), describe(data, self.object.data()))
     }
 
-    /// Runs a statement and writes its first rows to the batch, which keeps its buffers from call to call.
+    /// Runs a statement and writes its first rows to the batch, which keeps its buffers from call to call. Not an `async`
+    /// function, because most short queries need no future.
     ///
-    /// # Errors
-    ///
-    /// What the driver says of it, or when the statement belongs to another connection.
-    pub async fn query(
-        &mut self,
-        statement: &mut Statement,
+    /// Its errors are what the driver says of it, and that the statement belongs to another connection.
+    #[inline]
+    pub fn query<'a>(
+        &'a mut self,
+        statement: &'a mut Statement,
         parameters: Params<'_>,
         options: QueryOptions,
-        batch: &mut Batch,
-    ) -> Result<QueryResult, DriverError> {
-        self.expect(State::Idle)?;
-        self.owns(statement.connection)?;
-        let data = statement.object.data();
-        let reply =
-            call!(self, statement.object.vtable(), query(data, self.object.data(), parameters, options, batch))?;
-        Ok(self.opened(reply))
+        batch: &'a mut Batch,
+    ) -> Started<'a> {
+        if let Err(error) = self.expect(State::Idle).and_then(|()| self.owns(statement.connection)) {
+            return Started::Now(Err(error));
+        }
+        let (data, vtable) = (statement.object.data(), statement.object.vtable());
+        self.state = State::Busy;
+        // SAFETY: connection, statement and batch are borrowed exclusively, also while the reply's future lives, which is
+        // dropped before the borrows end, or leaked and never polled again.
+        let reply = unsafe { vtable.query()(data, self.object.data(), parameters, options, batch) };
+        match reply.into_result() {
+            Ok(result) => Started::Now(self.answered(result)),
+            Err(future) => Started::Later(Box::pin(async move {
+                let result = Caught(future).await;
+                self.answered(result)
+            })),
+        }
+    }
+
+    /// Takes what a query has ended with.
+    #[inline]
+    fn answered(&mut self, result: Result<QueryReply, DriverError>) -> Result<QueryResult, DriverError> {
+        self.finish(&result);
+        Ok(self.opened(result?))
     }
 
     /// Writes the next rows of the open result to the batch.

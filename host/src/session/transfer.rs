@@ -1,6 +1,6 @@
 //! Commands, uploads, and one statement for many rows.
 
-use super::{BATCH_BYTES, Session, prepared, take_turn};
+use super::{BATCH_BYTES, Session, take_turn};
 use crate::{
     DbError, Done, IntoSql, Query, Sql, ToParams, layout::Layout, many, query::Source, transaction::SessionRef,
 };
@@ -74,8 +74,10 @@ impl Session {
     /// Runs a statement once for each row of a batch.
     pub(crate) async fn run_many(&mut self, sql: &Sql, rows: Batch) -> Result<ManyReply, DbError> {
         self.ready().await?;
-        let prepared = prepared(&mut self.connection, &mut self.statements, sql).await?;
-        Ok(self.connection.query_many(&mut prepared.statement, rows).await?)
+        if !self.statements.find(sql) {
+            self.prepare(sql).await?;
+        }
+        Ok(self.connection.query_many(&mut self.statements.current_mut().statement, rows).await?)
     }
 
     pub(crate) async fn begin_upload(&mut self, name: &str, parameters: Params<'_>) -> Result<(), DbError> {
