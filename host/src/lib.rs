@@ -57,6 +57,7 @@ mod statement_info;
 mod statements;
 mod stream;
 mod transaction;
+mod turn;
 mod types;
 mod upload;
 mod value;
