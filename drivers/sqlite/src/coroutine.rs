@@ -171,11 +171,8 @@ impl<S: Send + 'static> Fiber<S> {
         F: FnOnce(&mut S) -> T + Send + 'static,
     {
         let mut work = ManuallyDrop::new(work);
-        let mut work = Work {
-            run: perform::<S, T, F>,
-            closure: NonNull::from(&mut work).cast(),
-            shared: self.0.shared.cast(),
-        };
+        let mut work =
+            Work { run: perform::<S, T, F>, closure: NonNull::from(&mut work).cast(), shared: self.0.shared.cast() };
         Running { fiber: Some(self), result: PhantomData }.resume(place, Command::Start(NonNull::from(&mut work)))
     }
 }
