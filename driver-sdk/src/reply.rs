@@ -67,7 +67,7 @@ impl<T> From<Result<T>> for Reply<'_, T> {
 
 impl<T: Send + 'static> Reply<'static, T> {
     /// Sends the reply over the boundary, its value changed to the form that crosses.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn into_abi<U: 'static>(self, convert: fn(T) -> U) -> abi::Reply<U> {
         match self.0 {
             Inner::Ready(result) => abi::Reply::now(result.map(convert)),

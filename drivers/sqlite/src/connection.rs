@@ -244,6 +244,7 @@ impl Connection for SqliteConnection {
 }
 
 /// The host's buffers, in a batch of the driver's own.
+#[inline]
 fn take(own: &mut Option<Box<Batch>>, batch: &mut Batch) -> Box<Batch> {
     let mut rows = own.take().unwrap_or_else(|| Box::new(Batch::EMPTY));
     mem::swap(&mut *rows, batch);
@@ -251,6 +252,7 @@ fn take(own: &mut Option<Box<Batch>>, batch: &mut Batch) -> Box<Batch> {
 }
 
 /// The rows, in the host's batch.
+#[inline]
 fn give_back(own: &mut Option<Box<Batch>>, batch: &mut Batch, mut rows: Box<Batch>) {
     mem::swap(batch, &mut *rows);
     *own = Some(rows);

@@ -198,7 +198,7 @@ impl<S: Send + 'static, T: Send + 'static> Running<S, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn resume(mut self, place: Place, command: Command) -> Step<S, T> {
         let mut fiber = self.fiber.take().expect("it is taken only here, where `self` ends");
         let mut result = MaybeUninit::<thread::Result<T>>::uninit();
