@@ -231,34 +231,23 @@ impl<'e> Query<'e> {
         }
     }
 
-    async fn run(self) -> Result<Done, DbError> {
-        let is_pooled = matches!(self.source, Source::Pool(..));
-        let mut cursor = self.start(0).await?;
-        cursor.each(|_| Ok(())).await?;
-        if is_pooled && cursor.session_is_in_transaction() {
-            let message = "the statement left a transaction open on a connection of the pool; it is rolled back";
-            return Err(DbError::new(DbErrorKind::TransactionState, message)
-                .fixed_by("Begin a transaction with begin() or transaction().")
-                .fixed_by("Or check out a connection with acquire(), and run all statements on that.")
-                .in_statement(cursor.sql()));
-        }
-        Ok(cursor.done())
-    }
-
     /// Runs the statement up to its first rows.
-    async fn start(mut self, max_rows: u64) -> Result<Cursor<'e>, DbError> {
-        if let Some(error) = self.parameters.error.take() {
-            return Err(error.in_statement(self.sql.as_str()));
-        }
-        let mut session = self.source.session().await?;
-        let done = match self.is_command {
-            false => session.run(&self.sql, &self.parameters.values, max_rows).await,
-            true => Box::pin(session.run_command(&self.sql, &self.parameters.values, max_rows)).await,
-        };
-        session.recycle(self.parameters);
-        match done {
-            Ok(done) => Ok(Cursor::new(session, done)),
-            Err(error) => Err(error.in_statement(self.sql.as_str())),
+    #[expect(clippy::manual_async_fn, reason = "an async function would hold the query twice, and is moved about")]
+    fn start(mut self, max_rows: u64) -> impl Future<Output = Result<Cursor<'e>, DbError>> + Send {
+        async move {
+            if let Some(error) = self.parameters.error.take() {
+                return Err(error.in_statement(self.sql.as_str()));
+            }
+            let mut session = self.source.session().await?;
+            let done = match self.is_command {
+                false => session.run(&self.sql, &self.parameters.values, max_rows).await,
+                true => Box::pin(session.run_command(&self.sql, &self.parameters.values, max_rows)).await,
+            };
+            session.recycle(self.parameters);
+            match done {
+                Ok(done) => Ok(Cursor::new(session, done)),
+                Err(error) => Err(error.in_statement(self.sql.as_str())),
+            }
         }
     }
 }
@@ -296,7 +285,19 @@ impl<'e> IntoFuture for Query<'e> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'e>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async move {
+            let is_pooled = matches!(self.source, Source::Pool(..));
+            let mut cursor = self.start(0).await?;
+            cursor.each(|_| Ok(())).await?;
+            if is_pooled && cursor.session_is_in_transaction() {
+                let message = "the statement left a transaction open on a connection of the pool; it is rolled back";
+                return Err(DbError::new(DbErrorKind::TransactionState, message)
+                    .fixed_by("Begin a transaction with begin() or transaction().")
+                    .fixed_by("Or check out a connection with acquire(), and run all statements on that.")
+                    .in_statement(cursor.sql()));
+            }
+            Ok(cursor.done())
+        })
     }
 }
 
