@@ -203,6 +203,28 @@ async fn a_durable_commit_that_is_dropped_at_any_poll_is_done_whole_or_not_at_al
 }
 
 #[test]
+fn short_statements_in_a_row_give_way() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let file = TestFile::new();
+        let db = file.open().await;
+        let mut connection = db.acquire().await.unwrap();
+        // Statements that are alike, so that the last ones are known to be short when the other task comes.
+        for _ in 0..1000 {
+            connection.query("SELECT 1").fetch_scalar::<i64>().await.unwrap();
+        }
+        let other = tokio::spawn(async {});
+        for _ in 0..100_000 {
+            if other.is_finished() {
+                break;
+            }
+            connection.query("SELECT 1").fetch_scalar::<i64>().await.unwrap();
+        }
+        assert!(other.is_finished(), "the other task never had its turn");
+    });
+}
+
+#[test]
 fn a_runtime_that_ends_with_operations_under_way_takes_nothing_with_it() {
     let file = TestFile::new();
     for polls in 1..16 {
