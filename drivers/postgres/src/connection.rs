@@ -1,13 +1,13 @@
 //! The SDK's trait.
 
 use crate::{
-    PgRows, PgStatement, query, reset,
+    PgRows, PgStatement, many, query, reset,
     session::{LOG, Session},
     statement, transaction,
 };
 use montrs_driver_sdk::{
-    Batch, Connection, ConnectionStatus, Description, Fetched, LogLevel, NextBatch, Params, QueryOptions, Reply,
-    Result, TransactionOptions,
+    Batch, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch, Params, QueryOptions,
+    Reply, Result, RowBatch, TransactionOptions,
 };
 
 /// One session with the server.
@@ -79,6 +79,10 @@ impl Connection for PgConnection {
                 Reply::ready(Err(error))
             }
         }
+    }
+
+    fn query_many<'a>(&'a mut self, statement: &'a mut PgStatement, rows: RowBatch) -> Reply<'a, ManyReply> {
+        operation!(self, |session| many::run(session, statement, rows))
     }
 
     fn next<'a>(&'a mut self, rows: &'a mut PgRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {

@@ -5,6 +5,7 @@
 //! ```text
 //! connection   the SDK's trait
 //! query        Bind, Execute, rows into batches        statement    Parse, Describe
+//! many         one statement for many rows, pipelined
 //! encode       parameters as the server takes them     decode       values as they cross
 //! session      one request and its answer, in the caller's task
 //! wire         messages over a stream                  stream       a socket of the host's, with TLS or without
@@ -30,6 +31,7 @@ mod decode;
 mod encode;
 mod endpoint;
 mod error;
+mod many;
 mod message;
 mod options;
 mod passfile;

@@ -86,7 +86,7 @@ fn write_messages(
     Ok(range)
 }
 
-fn check_parameters(parameters: &Params<'_>, expected: usize) -> Result<()> {
+pub(crate) fn check_parameters(parameters: &Params<'_>, expected: usize) -> Result<()> {
     if parameters.has_names() {
         return Err(Error::new(ErrorKind::UNSUPPORTED, "PostgreSQL's parameters have numbers, not names")
             .with_hint("write `$1`, `$2`, … in the SQL, and bind the values in that order"));

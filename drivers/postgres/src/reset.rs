@@ -8,10 +8,14 @@ use crate::{
     wire::Message,
 };
 use montrs_driver_sdk::{LogLevel, Result};
+use std::time::Duration;
 
 /// What `DISCARD ALL` does, but for the prepared statements, which the host keeps.
 const RESTORE: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
      SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+
+/// How long a cancellation may take to have an effect, before there is another one. Then it is twice as long.
+const FIRST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Ends what was abandoned, and the transaction that it was in.
 pub(crate) async fn put_right(session: &mut Session) -> Result<()> {
@@ -65,8 +69,20 @@ pub(crate) async fn stop(session: &mut Session) -> Result<()> {
         }
     }
     session.host.log(LogLevel::DEBUG, crate::session::LOG, || "an abandoned statement is cancelled".into());
-    cancel::cancel(session).await?;
-    finish(session).await
+    stop_by_cancelling(session).await
+}
+
+/// Cancels until the answer has ended. Of a request of many statements, the server may have been between two of them: a
+/// cancellation is without effect there.
+async fn stop_by_cancelling(session: &mut Session) -> Result<()> {
+    let (host, mut patience) = (session.host.clone(), FIRST_PATIENCE);
+    loop {
+        cancel::cancel(session).await?;
+        if let Some(ended) = crate::timeout::within(&host, patience, finish(session)).await {
+            return ended;
+        }
+        patience *= 2;
+    }
 }
 
 /// Reads the answer that is under way to its end.

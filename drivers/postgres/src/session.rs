@@ -212,6 +212,23 @@ impl Session {
         }
     }
 
+    /// The next message that belongs to the answer, of a request that may not be written to its end yet. Both go on at once, so
+    /// that neither side waits for the other to read.
+    pub(crate) async fn message_while_writing(&mut self) -> Result<Message> {
+        loop {
+            let next = self.next();
+            if let Some(message) = self.sound(next)? {
+                return Ok(message);
+            }
+            if self.wire.is_written() {
+                self.fill().await?;
+            } else {
+                let moved = self.wire.write_or_read().await;
+                moved.map_err(|error| self.after_loss(error))?;
+            }
+        }
+    }
+
     /// Waits for more bytes.
     pub(crate) async fn fill(&mut self) -> Result<()> {
         let filled = self.wire.fill().await;

@@ -2,18 +2,29 @@
 
 /// Whether there is nothing but blanks, comments and semicolons.
 pub(crate) fn is_empty(sql: &str) -> bool {
+    first_word(sql).is_empty()
+}
+
+/// Whether it is a COPY.
+pub(crate) fn is_copy(sql: &str) -> bool {
+    let word = first_word(sql).as_bytes();
+    let is_longer = word.get(4).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 128..));
+    word.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"COPY")) && !is_longer
+}
+
+/// The text without the blanks, comments and semicolons that it begins with.
+fn first_word(sql: &str) -> &str {
     let mut rest = sql;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '\u{b}'));
         rest = match rest.as_bytes() {
-            [] => return true,
             [b'-', b'-', ..] => rest.find(['\n', '\r']).map_or("", |end| &rest[end..]),
+            // The server says that a comment has no end.
             [b'/', b'*', ..] => match after_comment(rest) {
                 Some(rest) => rest,
-                // The server says that it has no end.
-                None => return false,
+                None => return rest,
             },
-            _ => return false,
+            _ => return rest,
         };
     }
 }
@@ -82,6 +93,16 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_told_from_what_begins_like_it() {
+        for sql in ["copy t from stdin", "/* x */ ;COPY(SELECT 1) TO STDOUT", "COPY"] {
+            assert!(is_copy(sql), "{sql}");
+        }
+        for sql in ["", "COP", "COPYING", "copy_of()", "copyä", "/* COPY", "SELECT copy"] {
+            assert!(!is_copy(sql), "{sql}");
+        }
+    }
+
+    #[test]
     fn what_stays_in_a_session_is_seen() {
         assert!(may_change_session("CREATE TEMPORARY TABLE t (n int)"));
         assert!(may_change_session("SELECT Set_Config('a.b', '1', false)"));
@@ -96,6 +117,7 @@ mod tests {
         #[test]
         fn any_text_is_read(sql in "\\PC{0,30}", comments in "[-/*\\n a]{0,20}") {
             is_empty(&sql);
+            is_copy(&sql);
             is_empty(&comments);
             may_change_session(&sql);
         }

@@ -8,9 +8,9 @@ use std::{
     io,
     ops::Range,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// A connection's stream and its two buffers.
 pub(crate) struct Wire {
@@ -23,6 +23,8 @@ pub(crate) struct Wire {
     pub(crate) outgoing: BytesMut,
     /// How much of `outgoing` was written.
     written: usize,
+    /// The last of it may still be in the stream's own buffer.
+    is_held_back: bool,
     /// Nothing more can be read or written.
     lost: bool,
 }
@@ -32,6 +34,12 @@ pub(crate) struct Wire {
 pub(crate) struct Message {
     pub(crate) tag: u8,
     pub(crate) body: Range<usize>,
+}
+
+/// What became of trying to write, and else to read.
+enum Moved {
+    Out(io::Result<()>),
+    In(io::Result<usize>),
 }
 
 /// A tag and a length, which counts itself and not the tag.
@@ -44,7 +52,15 @@ const KEPT: usize = 4 * READ;
 
 impl Wire {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, incoming: Vec::new(), head: 0, outgoing: BytesMut::new(), written: 0, lost: false }
+        Self {
+            stream,
+            incoming: Vec::new(),
+            head: 0,
+            outgoing: BytesMut::new(),
+            written: 0,
+            is_held_back: false,
+            lost: false,
+        }
     }
 
     pub(crate) fn is_lost(&self) -> bool {
@@ -77,13 +93,7 @@ impl Wire {
             match self.stream.write(&self.outgoing[self.written..]).await {
                 Ok(0) => return Err(self.lose(&io::ErrorKind::WriteZero.into())),
                 Ok(count) => self.written += count,
-                Err(error) => {
-                    // The server may have said why it closes before it did.
-                    if !self.has_message() {
-                        let _ = self.read_what_is_there().await;
-                    }
-                    return if self.has_message() { Ok(()) } else { Err(self.lose(&error)) };
-                }
+                Err(error) => return self.after_failed_write(&error).await,
             }
         }
         // Under TLS, what was written may be waiting for its record.
@@ -92,7 +102,54 @@ impl Wire {
         {
             return Err(self.lose(&error));
         }
+        self.is_held_back = false;
         Ok(())
+    }
+
+    /// Whether everything that is to be written has left.
+    pub(crate) fn is_written(&self) -> bool {
+        self.written == self.outgoing.len() && !self.is_held_back
+    }
+
+    /// Writes some of what is to be written; where the server does not take it, reads what it says meanwhile.
+    pub(crate) async fn write_or_read(&mut self) -> Result<()> {
+        self.make_room();
+        let moved = std::future::poll_fn(|cx| match self.poll_write(cx) {
+            Poll::Pending => self.poll_read(cx).map(Moved::In),
+            Poll::Ready(written) => Poll::Ready(Moved::Out(written)),
+        })
+        .await;
+        match moved {
+            Moved::Out(Ok(())) | Moved::In(Ok(1..)) => Ok(()),
+            Moved::In(Ok(0)) => Err(self.lose(&io::ErrorKind::UnexpectedEof.into())),
+            Moved::In(Err(error)) => Err(self.lose(&error)),
+            Moved::Out(Err(error)) => self.after_failed_write(&error).await,
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.written < self.outgoing.len() {
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outgoing[self.written..]))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += count;
+            // Under TLS, what was written may be waiting for its record.
+            self.is_held_back = self.stream.is_encrypted();
+        } else {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.is_held_back = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The server may have said why it closes before it did.
+    #[cold]
+    async fn after_failed_write(&mut self, error: &io::Error) -> Result<()> {
+        if !self.has_message() {
+            let _ = self.read_what_is_there().await;
+        }
+        if self.has_message() { Ok(()) } else { Err(self.lose(error)) }
     }
 
     /// The next message if all of it is there, without waiting.
