@@ -202,3 +202,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sqlite.md")]
 struct Sqlite;
+
+/// And that in the description of the PostgreSQL driver.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/postgres.md")]
+struct Postgres;

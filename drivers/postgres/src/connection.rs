@@ -1,7 +1,9 @@
 //! The SDK's trait.
 
 use crate::{
-    PgRows, PgStatement, many, query, reset,
+    PgResult, PgStatement,
+    command::{self, Command},
+    copy_in, many, query, reset,
     session::{LOG, Session},
     statement, transaction,
 };
@@ -42,15 +44,15 @@ impl PgConnection {
         self.session.as_deref_mut().ok_or_else(crate::session::closed)
     }
 
-    /// Runs a command that the driver has written itself.
-    fn command(&mut self, sql: String) -> Reply<'_, ()> {
+    /// Runs SQL that the driver has written itself.
+    fn control(&mut self, sql: String) -> Reply<'_, ()> {
         operation!(self, |session| async { session.command(&sql).await.map(drop) })
     }
 }
 
 impl Connection for PgConnection {
     type Statement = PgStatement;
-    type Rows = PgRows;
+    type Rows = PgResult;
 
     fn prepare(&mut self, sql: &str) -> Reply<'_, PgStatement> {
         let sql = sql.into();
@@ -67,7 +69,7 @@ impl Connection for PgConnection {
         parameters: Params<'_>,
         options: QueryOptions,
         batch: &'a mut Batch,
-    ) -> Reply<'a, Fetched<PgRows>> {
+    ) -> Reply<'a, Fetched<PgResult>> {
         let session = match self.session() {
             Ok(session) => session,
             Err(error) => return Reply::ready(Err(error)),
@@ -85,17 +87,52 @@ impl Connection for PgConnection {
         operation!(self, |session| many::run(session, statement, rows))
     }
 
-    fn next<'a>(&'a mut self, rows: &'a mut PgRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
-        operation!(self, |session| query::next(session, rows, batch))
+    fn command<'a>(
+        &'a mut self,
+        name: &str,
+        parameters: Params<'_>,
+        options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<PgResult>> {
+        match Command::parse(name, &parameters) {
+            Ok(command) => operation!(self, |session| command.run(session, options, batch)),
+            Err(error) => Reply::ready(Err(error)),
+        }
     }
 
-    fn close_rows<'a>(&'a mut self, rows: &'a mut PgRows) -> Reply<'a, ()> {
-        operation!(self, |session| query::close(session, rows))
+    fn upload(&mut self, name: &str, parameters: Params<'_>) -> Reply<'_, ()> {
+        match command::upload(name, &parameters) {
+            Ok(sql) => operation!(self, |session| copy_in::begin(session, sql)),
+            Err(error) => Reply::ready(Err(error)),
+        }
+    }
+
+    fn upload_bytes(&mut self, bytes: &[u8]) -> Reply<'_, ()> {
+        match self.session().and_then(|session| copy_in::bytes(session, bytes)) {
+            Ok(()) => operation!(self, |session| copy_in::send(session)),
+            Err(error) => Reply::ready(Err(error)),
+        }
+    }
+
+    fn upload_rows(&mut self, rows: RowBatch) -> Reply<'_, Batch> {
+        operation!(self, |session| copy_in::rows(session, rows))
+    }
+
+    fn upload_end(&mut self) -> Reply<'_, u64> {
+        operation!(self, |session| copy_in::end(session))
+    }
+
+    fn next<'a>(&'a mut self, rows: &'a mut PgResult, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
+        operation!(self, |session| command::next(session, rows, batch))
+    }
+
+    fn close_rows<'a>(&'a mut self, rows: &'a mut PgResult) -> Reply<'a, ()> {
+        operation!(self, |session| command::close(session, rows))
     }
 
     fn begin(&mut self, options: TransactionOptions) -> Reply<'_, ()> {
         match transaction::begin_statement(options) {
-            Ok(sql) => self.command(sql),
+            Ok(sql) => self.control(sql),
             Err(error) => Reply::ready(Err(error)),
         }
     }
@@ -105,24 +142,24 @@ impl Connection for PgConnection {
     }
 
     fn rollback(&mut self) -> Reply<'_, ()> {
-        self.command("ROLLBACK".into())
+        self.control("ROLLBACK".into())
     }
 
     fn savepoint(&mut self, depth: u32) -> Reply<'_, ()> {
-        self.command(transaction::savepoint(depth))
+        self.control(transaction::savepoint(depth))
     }
 
     fn release(&mut self, depth: u32) -> Reply<'_, ()> {
-        self.command(transaction::release(depth))
+        self.control(transaction::release(depth))
     }
 
     fn rollback_to(&mut self, depth: u32) -> Reply<'_, ()> {
-        self.command(transaction::rollback_to(depth))
+        self.control(transaction::rollback_to(depth))
     }
 
     fn reset(&mut self) -> Reply<'_, ()> {
         // After an operation that was abandoned the session may stay with its user, who keeps what was set.
-        let was_abandoned = self.is_underway;
+        let was_abandoned = self.is_underway || self.session.as_ref().is_some_and(|session| session.copy_in.is_some());
         operation!(self, |session| async {
             reset::put_right(session).await?;
             if was_abandoned { Ok(()) } else { reset::restore(session).await }
@@ -130,7 +167,7 @@ impl Connection for PgConnection {
     }
 
     fn ping(&mut self) -> Reply<'_, ()> {
-        self.command(String::new())
+        self.control(String::new())
     }
 
     fn status(&mut self) -> ConnectionStatus {

@@ -6,6 +6,7 @@
 //! connection   the SDK's trait
 //! query        Bind, Execute, rows into batches        statement    Parse, Describe
 //! many         one statement for many rows, pipelined
+//! command      what is no statement: copy_in, copy_out, listen
 //! encode       parameters as the server takes them     decode       values as they cross
 //! session      one request and its answer, in the caller's task
 //! wire         messages over a stream                  stream       a socket of the host's, with TLS or without
@@ -23,14 +24,18 @@ mod cancel;
 mod catalog;
 mod certificate;
 mod choice;
+mod command;
 mod connect;
 mod connection;
+mod copy_in;
+mod copy_out;
 mod database;
 mod datetime;
 mod decode;
 mod encode;
 mod endpoint;
 mod error;
+mod listen;
 mod many;
 mod message;
 mod options;
@@ -56,8 +61,11 @@ mod types;
 mod url;
 mod wire;
 
+pub use command::PgResult;
 pub use connection::PgConnection;
+pub use copy_out::CopyRows;
 pub use database::PgDatabase;
+pub use listen::Notifications;
 pub use rows::PgRows;
 pub use statement::PgStatement;
 

@@ -8,6 +8,7 @@
 //! in pieces, each of which ends with a Sync, so that it can be left at any time.
 
 use crate::{
+    command::PgResult,
     encode, request, reset,
     rows::{MAX_PIECE, PgRows, Progress},
     session::{Session, TransactionStatus, unwritable},
@@ -106,7 +107,7 @@ pub(crate) async fn run(
     statement: &mut PgStatement,
     mut request: Request,
     batch: &mut Batch,
-) -> Result<Fetched<PgRows>> {
+) -> Result<Fetched<PgResult>> {
     if statement.must_be_prepared(session) {
         send_again(session, statement, &mut request).await?;
     }
@@ -120,7 +121,9 @@ pub(crate) async fn run(
         progress => progress,
     };
     let columns = rows.shape.set.clone();
-    let fetched = |affected, rows| Ok(Fetched { columns, affected, last_insert_id: None, rows });
+    let fetched = |affected, rows: Option<PgRows>| {
+        Ok(Fetched { columns, affected, last_insert_id: None, rows: rows.map(PgResult::Query) })
+    };
     match progress {
         Progress::Full => fetched(0, Some(rows)),
         Progress::Suspended if request.options.max_rows > 0 => {

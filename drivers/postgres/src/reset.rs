@@ -1,7 +1,7 @@
 //! Putting right what was abandoned, and making a session as good as new.
 
 use crate::{
-    cancel,
+    cancel, copy_in, listen,
     message::tag,
     session::{Session, TransactionStatus, closed},
     sql::Leaves,
@@ -24,7 +24,7 @@ pub(crate) async fn put_right(session: &mut Session) -> Result<()> {
         session.command("ROLLBACK").await?;
     }
     session.has_open_portal = false;
-    Ok(())
+    listen::end(session).await
 }
 
 /// Makes the session as good as new for another user.
@@ -38,6 +38,7 @@ pub(crate) async fn restore(session: &mut Session) -> Result<()> {
         }
     }
     session.leaves = Leaves::Nothing;
+    session.inbox.clear();
     Ok(())
 }
 
@@ -46,6 +47,9 @@ pub(crate) async fn restore(session: &mut Session) -> Result<()> {
 pub(crate) async fn stop(session: &mut Session) -> Result<()> {
     if session.wire.is_lost() {
         return Err(closed());
+    }
+    if session.copy_in.is_some() {
+        return stop_copy(session).await;
     }
     if session.pending > 0 && !session.wire.has_begun_to_write() {
         session.take_back();
@@ -72,6 +76,18 @@ pub(crate) async fn stop(session: &mut Session) -> Result<()> {
     stop_by_cancelling(session).await
 }
 
+/// Ends a COPY that takes data. A server that is busy with what it was given, or waits for a lock, is told to stop.
+async fn stop_copy(session: &mut Session) -> Result<()> {
+    let (host, mut patience) = (session.host.clone(), FIRST_PATIENCE);
+    loop {
+        if let Some(ended) = crate::timeout::within(&host, patience, copy_in::give_up(session)).await {
+            return ended;
+        }
+        cancel::cancel(session).await?;
+        patience *= 2;
+    }
+}
+
 /// Cancels until the answer has ended. Of a request of many statements, the server may have been between two of them: a
 /// cancellation is without effect there.
 async fn stop_by_cancelling(session: &mut Session) -> Result<()> {
@@ -95,7 +111,7 @@ pub(crate) async fn finish(session: &mut Session) -> Result<()> {
 }
 
 /// Takes a message of the answer that nobody reads; `true` at its end.
-fn skip(session: &mut Session, message: &Message) -> Result<bool> {
+pub(crate) fn skip(session: &mut Session, message: &Message) -> Result<bool> {
     match message.tag {
         tag::READY_FOR_QUERY => session.ready(message),
         tag::ERROR_RESPONSE => session.report(message).map(|_| false),

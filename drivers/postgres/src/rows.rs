@@ -154,7 +154,7 @@ fn with_copy(report: Report, sql: &str, failure: Option<Error>) -> Error {
 #[cold]
 fn copy() -> Error {
     Error::new(ErrorKind::UNSUPPORTED, "COPY FROM STDIN and COPY TO STDOUT cannot be run as statements")
-        .with_hint("insert with INSERT … SELECT FROM unnest($1, $2), or let the server read a file of its own")
+        .with_hint("there are the commands `copy_in` and `copy_out`: bind the statement to command(\"copy_in\")")
 }
 
 #[cold]

@@ -5,14 +5,16 @@
 //! [`reset`](crate::reset) knows what is still to come.
 
 use crate::{
+    copy_in::CopyIn,
     endpoint::Endpoint,
     error::Report,
-    message::{self, Body, garbage, tag},
+    listen::{self, Inbox},
+    message::{self, garbage, tag},
     sql::{self, Leaves},
     target::Target,
     wire::{Message, Wire},
 };
-use montrs_driver_sdk::{ConnectionStatus, Error, ErrorKind, Host, LogLevel, Result};
+use montrs_driver_sdk::{ConnectionStatus, Error, ErrorKind, Host, Result};
 use postgres_protocol::message::frontend;
 use std::{
     collections::HashMap,
@@ -45,6 +47,9 @@ pub(crate) struct Session {
     closing: Vec<u64>,
     /// The portal has rows left that nobody wants.
     pub(crate) has_open_portal: bool,
+    /// The COPY that takes data, until its answer has ended.
+    pub(crate) copy_in: Option<CopyIn>,
+    pub(crate) inbox: Inbox,
 }
 
 /// Numbers of statements that were dropped without the session at hand.
@@ -80,6 +85,8 @@ impl Session {
             dropped: Dropped::default(),
             closing: Vec::new(),
             has_open_portal: false,
+            copy_in: None,
+            inbox: Inbox::default(),
         }
     }
 
@@ -223,10 +230,15 @@ impl Session {
             if self.wire.is_written() {
                 self.fill().await?;
             } else {
-                let moved = self.wire.write_or_read().await;
-                moved.map_err(|error| self.after_loss(error))?;
+                self.write_or_read().await?;
             }
         }
+    }
+
+    /// Writes some of the request, or reads what the server says meanwhile.
+    pub(crate) async fn write_or_read(&mut self) -> Result<()> {
+        let moved = self.wire.write_or_read().await;
+        moved.map_err(|error| self.after_loss(error))
     }
 
     /// Waits for more bytes.
@@ -260,9 +272,9 @@ impl Session {
                 }
             }
             tag::NOTIFICATION_RESPONSE => {
-                let mut body = Body::new(body);
-                let (process, channel) = (body.i32()?, body.text()?);
-                self.host.log(LogLevel::DEBUG, LOG, || format!("a notification of process {process} on {channel:?}"));
+                if !self.inbox.put(body)? {
+                    listen::warn_of_loss(self);
+                }
             }
             _ => {
                 let report = Report::read(body);
@@ -283,6 +295,7 @@ impl Session {
         self.pending = self.pending.saturating_sub(1);
         if self.pending == 0 {
             self.closing.clear();
+            self.copy_in = None;
         }
         Ok(self.pending == 0)
     }
