@@ -36,7 +36,7 @@ async fn rows_and_bytes_are_copied_in() {
     assert_eq!(row(7).await, (Some("name 7".into()), Some(vec![0, 255])));
     let mut copy = db.command("copy_in").bind("COPY t FROM STDIN (FORMAT csv)").upload().await.unwrap();
     copy.write(b"-3,\"a,b\",\n").await.unwrap();
-    copy.write(&vec![b'\n'; 0]).await.unwrap();
+    copy.write(b"").await.unwrap();
     assert_eq!(copy.finish().await.unwrap(), 1);
     assert_eq!(row(-3).await, (Some("a,b".into()), None));
 }

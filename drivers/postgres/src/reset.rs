@@ -57,8 +57,10 @@ pub(crate) async fn stop(session: &mut Session) -> Result<()> {
     if session.pending == 0 {
         return Ok(());
     }
-    // A message of which a part has left must be ended.
-    session.flush().await?;
+    // A message of which a part has left must be ended, while the server may be waiting for its answers to be read.
+    while !session.wire.is_written() {
+        session.write_or_read().await?;
+    }
     loop {
         while let Some(message) = session.next()? {
             if message.tag == tag::COPY_IN_RESPONSE {
