@@ -1,7 +1,7 @@
 //! What errors say: kind, code, place, explanation and fixes.
 
 use montrs_orm::{AiError, Database, DbError, DbErrorKind, RuntimeSql};
-use montrs_tests::{Place, differs, open};
+use montrs_tests::{Place, differs, on_postgres, open};
 
 async fn shop() -> (Database, Place) {
     let (db, place) = open().await;
@@ -72,6 +72,10 @@ async fn wrong_sql_is_told_apart_and_its_place_is_that_of_the_user_s_text() {
     assert_eq!((error.kind(), error.table()), (DbErrorKind::UndefinedTable, differs(Some("artist"), None)));
     let error = fail(&db, "SELECT nam FROM artists").await;
     assert_eq!((error.kind(), error.column()), (DbErrorKind::UndefinedColumn, differs(Some("nam"), None)));
+    if on_postgres() {
+        assert_eq!(error.position(), Some("SELECT ".len()));
+        assert!(error.to_string().contains("nam"), "{error}");
+    }
     let error = fail(&db, "SELECT nofunction(1)").await;
     assert_eq!(error.kind(), DbErrorKind::UndefinedFunction);
     let error = fail(&db, "SELECT id FROM artists a JOIN artists b ON a.id = b.id").await;

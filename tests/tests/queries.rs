@@ -284,3 +284,21 @@ async fn a_cursor_whose_fetching_was_dropped_shows_no_row_twice() {
         assert_eq!(connection.query("SELECT 7").fetch_scalar::<i64>().await.unwrap(), 7);
     }
 }
+
+/// With the other suites, all that `docs/drivers.md` tells of in "Where databases differ".
+#[tokio::test]
+async fn databases_differ_in_types_and_names() {
+    let (db, _place) = open().await;
+    let value = db.query("SELECT $1").bind(7).fetch_one::<Value>().await.unwrap();
+    assert_eq!(value, differs(Value::I64(7), Value::Text("7".into())));
+    let value = db.query("SELECT CAST($1 AS INTEGER)").bind(7).fetch_one::<Value>().await.unwrap();
+    assert_eq!(value, differs(Value::I64(7), Value::I32(7)));
+    let info = db.query("SELECT 1 AS OneName, 2 AS \"OtherName\"").describe().await.unwrap();
+    let names: Vec<&str> = info.columns().iter().map(|column| column.name()).collect();
+    assert_eq!(names, [differs("OneName", "onename"), "OtherName"]);
+    db.execute("CREATE TABLE t (n INTEGER, word TEXT)").await.unwrap();
+    let stored = db.execute("INSERT INTO t (n) VALUES ($1)").bind("no number").await.map_err(|error| error.kind());
+    assert_eq!(stored.map(|done| done.rows_affected()), differs(Ok(1), Err(DbErrorKind::Data)));
+    let stored = db.execute("INSERT INTO t (word) VALUES ($1)").bind([0_u8, 1]).await.map_err(|error| error.kind());
+    assert_eq!(stored.map(|done| done.rows_affected()), differs(Ok(1), Err(DbErrorKind::Encode)));
+}
