@@ -1,5 +1,6 @@
 //! From values of a result to Rust values.
 
+use crate::calendar;
 use montrs_driver_abi::ValueRef;
 use std::{borrow::Cow, fmt};
 
@@ -73,12 +74,12 @@ fn noun(value: ValueRef<'_>) -> &'static str {
         ValueRef::Decimal(_) => "a decimal, which fits rust_decimal::Decimal or String",
         ValueRef::Text(_) => "text, which fits String",
         ValueRef::Bytes(_) => "bytes, which fit Vec<u8>",
-        ValueRef::Date(_) => "a date, which fits chrono::NaiveDate",
-        ValueRef::Time(_) => "a time, which fits chrono::NaiveTime",
-        ValueRef::Timestamp(_) => "a date and time without time zone, which fits chrono::NaiveDateTime",
-        ValueRef::TimestampTz(_) => "a date and time with time zone, which fits chrono::DateTime<Utc>",
+        ValueRef::Date(_) => "a date, which fits chrono::NaiveDate or String",
+        ValueRef::Time(_) => "a time, which fits chrono::NaiveTime or String",
+        ValueRef::Timestamp(_) => "a date and time without time zone, which fits chrono::NaiveDateTime or String",
+        ValueRef::TimestampTz(_) => "a date and time with time zone, which fits chrono::DateTime<Utc> or String",
         ValueRef::Interval { .. } => "an interval",
-        ValueRef::Uuid(_) => "a UUID, which fits uuid::Uuid",
+        ValueRef::Uuid(_) => "a UUID, which fits uuid::Uuid or String",
         ValueRef::Json(_) => "JSON, which fits serde_json::Value or String",
         ValueRef::Array(_) => "an array",
         ValueRef::OtherText(_) | ValueRef::OtherBytes(_) => "of a type that has no form of its own here",
@@ -175,11 +176,17 @@ impl<'r> Decode<'r> for &'r str {
     }
 }
 
+/// Text, and what has one text: UUIDs, dates and times, such as `2024-02-29`, `23:59:59.5`, `2024-02-29 23:59:59.5` and
+/// `2024-02-29 23:59:59.5+00:00`; `infinity` and `-infinity` for those of dates.
 impl Decode<'_> for String {
     #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Uuid(v) => Ok(hyphenated(v)),
+            ValueRef::Date(v) => Ok(calendar::date(v)),
+            ValueRef::Time(v) => Ok(calendar::time(v)),
+            ValueRef::Timestamp(v) => Ok(calendar::timestamp(v)),
+            ValueRef::TimestampTz(v) => Ok(calendar::timestamp_tz(v)),
             other => <&str>::decode(other).map(str::to_owned),
         }
     }
@@ -200,7 +207,14 @@ fn hyphenated(uuid: [u8; 16]) -> String {
 impl<'r> Decode<'r> for Cow<'r, str> {
     #[inline]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
-        <&str>::decode(value).map(Cow::Borrowed)
+        match value {
+            ValueRef::Uuid(_)
+            | ValueRef::Date(_)
+            | ValueRef::Time(_)
+            | ValueRef::Timestamp(_)
+            | ValueRef::TimestampTz(_) => String::decode(value).map(Cow::Owned),
+            other => <&str>::decode(other).map(Cow::Borrowed),
+        }
     }
 }
 
@@ -238,6 +252,7 @@ impl<'r, T: Decode<'r>> Decode<'r> for Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use montrs_driver_abi::Timestamp;
 
     #[test]
     fn integers_are_checked_and_never_wrapped() {
@@ -259,6 +274,26 @@ mod tests {
         assert!(f64::decode(ValueRef::Decimal("0.12345678901234567890")).is_err());
         let uuid = [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0, 1, 2, 3, 4, 5, 6, 0xff];
         assert_eq!(String::decode(ValueRef::Uuid(uuid)).unwrap(), "12345678-9abc-def0-0001-0203040506ff");
+    }
+
+    #[test]
+    fn what_a_declared_type_made_a_date_or_time_can_be_read_as_text() {
+        let at = |seconds| Timestamp { seconds, nanoseconds: 500_000_000 };
+        for (value, text) in [
+            (ValueRef::Date(19_782), "2024-02-29"),
+            (ValueRef::Time(86_399_500_000_000), "23:59:59.5"),
+            (ValueRef::Time(86_400_000_000_000), "24:00:00"),
+            (ValueRef::Timestamp(at(1_709_251_199)), "2024-02-29 23:59:59.5"),
+            (ValueRef::TimestampTz(at(1_709_251_199)), "2024-02-29 23:59:59.5+00:00"),
+            (ValueRef::Date(i64::MAX), "infinity"),
+            (ValueRef::TimestampTz(at(i64::MIN)), "-infinity"),
+        ] {
+            assert_eq!(String::decode(value).unwrap(), text);
+            assert_eq!(Cow::<str>::decode(value).unwrap(), text);
+            let error = <&str>::decode(value).unwrap_err().to_string();
+            assert!(error.contains("or String"), "{error}");
+        }
+        assert_eq!(Cow::<str>::decode(ValueRef::Uuid([255; 16])).unwrap(), "ffffffff-ffff-ffff-ffff-ffffffffffff");
     }
 
     #[test]

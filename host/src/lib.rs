@@ -35,6 +35,7 @@
 
 mod ai_error;
 mod builder;
+mod calendar;
 mod columns;
 mod config;
 mod connection;

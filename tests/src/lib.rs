@@ -1,7 +1,10 @@
 //! What the integration tests share: a plugins directory with the drivers that were built, databases to run on, and
 //! processes of their own.
 
+mod place;
 pub mod process;
+
+pub use place::{Place, differs, on_postgres, open, over_loopback, with};
 
 use montrs_orm::{Database, DatabaseBuilder, drivers::SearchPath};
 use std::{
@@ -98,16 +101,16 @@ pub fn install(library: &Path, to: &Path) {
 /// into one of that name.
 pub fn builder(url: &str) -> DatabaseBuilder {
     let mut url = url.to_owned();
-    if url.starts_with("sqlite:") && !url.contains("execution=") && is_blocking() {
+    if url.starts_with("sqlite:") && !url.contains("execution=") && executable_begins_with("blocking_") {
         url.push(if url.contains('?') { '&' } else { '?' });
         url.push_str("execution=blocking");
     }
     Database::builder().url(url).search_path(SearchPath::only([plugins()]))
 }
 
-fn is_blocking() -> bool {
+fn executable_begins_with(prefix: &str) -> bool {
     let executable = std::env::current_exe().expect("a test knows its executable");
-    executable.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"blocking_"))
+    executable.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 /// The drivers' libraries beside the test executable, where cargo puts those of dev-dependencies.

@@ -26,5 +26,7 @@ mod replaced_files;
 mod rows;
 #[path = "shutdown.rs"]
 mod shutdown;
+#[path = "sqlite_only.rs"]
+mod sqlite_only;
 #[path = "transactions.rs"]
 mod transactions;

@@ -1,6 +1,7 @@
 //! The tool on a real database, against the database's own tool.
 
-use montrs_tests::{TestFile, plugins};
+use montrs_test_clusters::TestDatabase;
+use montrs_tests::{TestFile, over_loopback, plugins};
 use std::{
     path::PathBuf,
     process::{Command, Output},
@@ -140,4 +141,49 @@ fn drivers_are_listed_with_the_reason_for_those_that_are_not_taken() {
         output.status.success() && listed.contains("\"sqlite\"") && listed.contains("libmontrs_driver_none.so"),
         "{listed}"
     );
+}
+
+#[test]
+fn the_same_tool_prints_the_same_on_both_databases() {
+    let (file, database) = (TestFile::new(), TestDatabase::new());
+    let (sqlite, postgres) = (file.url().to_owned(), over_loopback(database.url()));
+    let run = |url: &str, format: &str, arguments: &[&str]| {
+        let mut tool = tool();
+        tool.arg("--plugins").arg(plugins()).args(["--url", url, "query", "--format", format]);
+        tool.args(arguments).output().expect("it runs")
+    };
+    for url in [&sqlite, &postgres] {
+        for arguments in [
+            &["CREATE TABLE artists (id INTEGER PRIMARY KEY, name VARCHAR(120), price DECIMAL(10, 2))"][..],
+            &[
+                "INSERT INTO artists VALUES ($1, $2, $3)",
+                "--param",
+                "1",
+                "--param",
+                "Motörhead, \"live\"",
+                "--param",
+                "0.25",
+            ],
+            &["INSERT INTO artists VALUES ($1, NULL, $2)", "--param", "2", "--param", "null"],
+        ] {
+            let output = run(url, "table", arguments);
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    let select = ["SELECT id, name, price FROM artists WHERE id <= $1 ORDER BY id", "--param", "2"];
+    for format in ["table", "csv", "json"] {
+        let [on_sqlite, on_postgres] = [&sqlite, &postgres].map(|url| run(url, format, &select));
+        assert!(text(&on_sqlite).contains("Motörhead"), "{}", String::from_utf8_lossy(&on_sqlite.stderr));
+        assert_eq!(text(&on_sqlite), text(&on_postgres), "{format}");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM artists"), "2");
+    // The type of a parameter is not known on SQLite; where it is text, `null` is a text.
+    let null = ["SELECT count(*) AS n FROM artists WHERE name || $1 IS NULL", "--param", "null"];
+    assert_eq!(records(text(&run(&sqlite, "csv", &null))), [["n"], ["2"]]);
+    assert_eq!(records(text(&run(&postgres, "csv", &null))), [["n"], ["1"]]);
+    for url in [&sqlite, &postgres] {
+        let failed = run(url, "json", &["SELECT name FRM artists"]);
+        let error: serde_json::Value = serde_json::from_slice(&failed.stderr).unwrap();
+        assert_eq!((failed.status.code(), &error["error"]["code"]), (Some(1), &"DB_SYNTAX".into()));
+    }
 }

@@ -1,8 +1,8 @@
 //! Every future of the public API, dropped at every poll: the connection goes on, outside of any transaction and without
 //! locks, and of what the operation does there is all or nothing.
 
-use montrs_orm::{Database, DbError, LockMode, Session, TransactionOptions};
-use montrs_tests::{TestFile, builder, poll_then_drop};
+use montrs_orm::{Database, DbError, LockMode, Session, Transaction, TransactionOptions};
+use montrs_tests::{Place, builder, differs, on_postgres, poll_then_drop, with};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -13,9 +13,9 @@ const MOST_POLLS: usize = 500;
 
 /// Rows of several batches.
 const MANY: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
-                    SELECT i, hex(zeroblob(100)) FROM n";
+                    SELECT i, replace('xxxxxxxxxx', 'x', 'twenty characters...') FROM n";
 const INSERT_MANY: &str = "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
-                           SELECT hex(zeroblob(100)) FROM n RETURNING x";
+                           SELECT replace('xxxxxxxxxx', 'x', 'twenty characters...') FROM n RETURNING x";
 const IMMEDIATE: TransactionOptions = TransactionOptions { lock_mode: LockMode::IMMEDIATE, ..OPTIONS };
 const OPTIONS: TransactionOptions = TransactionOptions {
     isolation: montrs_orm::Isolation::DEFAULT,
@@ -92,7 +92,7 @@ async fn run(operation: &str, on: &mut Session) -> Result<(), DbError> {
             tx.commit().await
         }
         "begin_with, commit" => {
-            let mut tx = on.begin_with(IMMEDIATE).await?;
+            let mut tx = on.begin_with(differs(IMMEDIATE, OPTIONS)).await?;
             tx.execute(INSERT).await?;
             tx.commit().await
         }
@@ -135,8 +135,16 @@ async fn run(operation: &str, on: &mut Session) -> Result<(), DbError> {
     }
 }
 
+/// A transaction that holds the lock to write.
+async fn locked(mut tx: Transaction<'_>) -> Transaction<'_> {
+    if on_postgres() {
+        tx.execute("LOCK TABLE t IN EXCLUSIVE MODE").await.unwrap();
+    }
+    tx
+}
+
 struct Scene {
-    _file: TestFile,
+    place: Place,
     /// Of one connection.
     db: Database,
     other: Database,
@@ -144,17 +152,21 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let file = TestFile::new();
-        let url = format!("{}?busy_timeout=600000", file.url());
+        let place = Place::new();
+        let url = differs(with(place.url(), "busy_timeout=600000"), place.url().to_owned());
         let db = builder(&url).max_connections(1).connect().await.unwrap();
         db.execute("CREATE TABLE t (x TEXT)").await.unwrap();
         let other = builder(&url).connect().await.unwrap();
-        Self { _file: file, db, other }
+        Self { place, db, other }
     }
 
     /// Polls so often, while another connection holds the lock to write for the beginning, and drops. Whether it ended.
     async fn attempt(&self, polls: usize, is_locked: bool, work: impl Future<Output = Result<(), DbError>>) -> bool {
-        let holder = if is_locked { Some(self.other.begin_with(IMMEDIATE).await.unwrap()) } else { None };
+        let holder = if is_locked {
+            Some(locked(self.other.begin_with(differs(IMMEDIATE, OPTIONS)).await.unwrap()).await)
+        } else {
+            None
+        };
         let holder = tokio::spawn(async move {
             if let Some(tx) = holder {
                 sleep(Duration::from_millis(6)).await;
@@ -210,8 +222,10 @@ async fn every_operation(is_locked: bool) {
         }
     }
     assert!(all_polls.last() > Some(&1), "nothing was dropped half-way");
-    let whole: String = scene.other.query("PRAGMA integrity_check").fetch_scalar().await.unwrap();
-    assert_eq!(whole, "ok");
+    if !on_postgres() {
+        let whole: String = scene.other.query("PRAGMA integrity_check").fetch_scalar().await.unwrap();
+        assert_eq!(whole, "ok");
+    }
 }
 
 #[tokio::test]
@@ -230,7 +244,7 @@ async fn opening_and_closing_can_be_dropped_at_every_poll() {
     for is_locked in [false, true] {
         for polls in 0.. {
             assert!(polls < MOST_POLLS);
-            let url = scene.db.redacted_url().to_owned();
+            let url = differs(scene.db.redacted_url().to_owned(), with(scene.place.url(), "application_name=dropped"));
             let work = async {
                 let db = builder(&url).connect().await?;
                 let mut connection = db.acquire().await?;
@@ -241,7 +255,14 @@ async fn opening_and_closing_can_be_dropped_at_every_poll() {
             let has_ended = scene.attempt(polls, is_locked, work).await;
             let mut connection = scene.db.acquire().await.unwrap();
             // What was dropped with its database may still be on its way out; it holds its locks until then.
-            connection.begin_with(IMMEDIATE).await.unwrap().rollback().await.unwrap();
+            if on_postgres() {
+                let there = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dropped' \
+                             AND datname = current_database()";
+                let gone = async { while connection.query(there).fetch_scalar::<i64>().await.unwrap() > 0 {} };
+                timeout(LONG, gone).await.expect("the server ends what was dropped");
+            } else {
+                connection.begin_with(IMMEDIATE).await.unwrap().rollback().await.unwrap();
+            }
             scene.check(&mut connection, has_ended, 1, &format!("opening, dropped after {polls} polls")).await;
             if has_ended {
                 break;

@@ -1,15 +1,15 @@
 //! One statement for many rows: all of them, or none.
 
 use montrs_orm::{Database, DbErrorKind, EncodeError, ParamRow, ToParams};
-use montrs_tests::{TestFile, builder, poll_then_drop};
+use montrs_tests::{Place, builder, differs, poll_then_drop};
 
 const INSERT: &str = "INSERT INTO t (id, name) VALUES ($1, $2)";
 
-async fn table() -> (Database, TestFile) {
-    let file = TestFile::new();
-    let db = builder(file.url()).max_connections(1).connect().await.unwrap();
+async fn table() -> (Database, Place) {
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(1).connect().await.unwrap();
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)").await.unwrap();
-    (db, file)
+    (db, place)
 }
 
 async fn count(db: &Database) -> i64 {
@@ -23,10 +23,10 @@ fn rows(count: i64) -> impl Iterator<Item = (i64, String)> + Send {
 
 #[tokio::test]
 async fn ten_thousand_rows_of_an_iterator_are_inserted() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     let task = db.clone();
     let done = tokio::spawn(async move { task.execute_many(INSERT, rows(10_000)).await }).await.unwrap().unwrap();
-    assert_eq!((done.rows_affected(), done.last_insert_id()), (10_000, Some(10_000)));
+    assert_eq!((done.rows_affected(), done.last_insert_id()), (10_000, differs(Some(10_000), None)));
     assert_eq!(count(&db).await, 10_000);
     let wrong: i64 = db.query("SELECT count(*) FROM t WHERE name <> 'name ' || id").fetch_scalar().await.unwrap();
     assert_eq!(wrong, 0);
@@ -36,11 +36,17 @@ async fn ten_thousand_rows_of_an_iterator_are_inserted() {
 
 #[tokio::test]
 async fn an_error_in_the_middle_names_its_row_and_leaves_nothing() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     db.execute(INSERT).bind(7500).bind("there already").await.unwrap();
     let error = db.execute_many(INSERT, rows(10_000)).await.unwrap_err();
     assert_eq!((error.kind(), error.row(), error.sql()), (DbErrorKind::UniqueViolation, Some(7499), Some(INSERT)));
-    assert_eq!(error.to_string(), "row 7500: UNIQUE constraint failed: t.id");
+    assert_eq!(
+        error.to_string(),
+        differs(
+            "row 7500: UNIQUE constraint failed: t.id",
+            "row 7500: duplicate key value violates unique constraint \"t_pkey\""
+        )
+    );
     assert_eq!(count(&db).await, 1);
     let error = db.execute_many(INSERT, (7400..7600).map(|id| (id, "x"))).await.unwrap_err();
     assert!(error.to_string().starts_with("row 101 of 200: "), "{error}");
@@ -49,7 +55,7 @@ async fn an_error_in_the_middle_names_its_row_and_leaves_nothing() {
 
 #[tokio::test]
 async fn rows_that_cannot_be_sent_leave_nothing_of_those_before() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     let long = (1..=5000).map(|id| if id == 4500 { vec![id] } else { vec![id, id] });
     let error = db.execute_many(INSERT, long).await.unwrap_err();
     assert_eq!((error.kind(), error.row()), (DbErrorKind::Parameters, Some(4499)));
@@ -66,7 +72,7 @@ async fn rows_that_cannot_be_sent_leave_nothing_of_those_before() {
 
 #[tokio::test]
 async fn no_rows_are_none_and_the_database_is_not_asked() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     let held = db.acquire().await.unwrap();
     let done = db.execute_many(INSERT, rows(0)).await.unwrap();
     assert_eq!((done.rows_affected(), done.last_insert_id()), (0, None));
@@ -75,9 +81,9 @@ async fn no_rows_are_none_and_the_database_is_not_asked() {
 
 #[tokio::test]
 async fn dropped_at_any_poll_all_rows_are_there_or_none() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     let mut dropped = 0;
-    for polls in (0..10_000).step_by(7) {
+    for polls in (0..).step_by(differs(7, 997)) {
         // In several batches.
         let done = poll_then_drop(polls, db.execute_many(INSERT, rows(9000))).await;
         let there = count(&db).await;
@@ -93,7 +99,7 @@ async fn dropped_at_any_poll_all_rows_are_there_or_none() {
 
 #[tokio::test]
 async fn inside_a_transaction_a_failure_undoes_its_own_rows_only() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     let mut tx = db.begin().await.unwrap();
     tx.execute_many(INSERT, [(1, "a"), (2, "b")]).await.unwrap();
     tx.execute_many(INSERT, [(3, "c"), (1, "d")]).await.unwrap_err();
@@ -120,24 +126,11 @@ impl ToParams for Named {
 
 #[tokio::test]
 async fn rows_are_tuples_arrays_vectors_and_types_of_ones_own() {
-    let (db, _file) = table().await;
+    let (db, _place) = table().await;
     let all = [Named { id: 1, name: None }, Named { id: 2, name: Some("two".into()) }];
     db.execute_many(INSERT, &all).await.unwrap();
     db.execute_many(INSERT, vec![vec!["3", "three"]]).await.unwrap();
-    db.execute_many("UPDATE t SET name = $1", [(b"bytes".to_vec(),)]).await.unwrap();
     let done = db.execute_many("DELETE FROM t WHERE id = (SELECT max(id) FROM t)", [[0; 0]; 2]).await.unwrap();
     assert_eq!(done.rows_affected(), 2);
-    assert_eq!(db.query("SELECT name FROM t").fetch_all::<Vec<u8>>().await.unwrap(), [b"bytes"]);
-}
-
-#[tokio::test]
-async fn a_lock_is_waited_for_and_then_given_up() {
-    let (db, file) = table().await;
-    let other = builder(&format!("{}?busy_timeout=10", file.url())).connect().await.unwrap();
-    let mut tx = db.begin().await.unwrap();
-    tx.execute(INSERT).bind(1).bind("x").await.unwrap();
-    let error = other.execute_many(INSERT, [(2, "y")]).await.unwrap_err();
-    assert_eq!((error.kind(), error.is_retryable()), (DbErrorKind::Busy, true));
-    tx.commit().await.unwrap();
-    other.execute_many(INSERT, [(2, "y")]).await.unwrap();
+    assert_eq!(db.query("SELECT name FROM t").fetch_all::<Option<String>>().await.unwrap(), [None]);
 }

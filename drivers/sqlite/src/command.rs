@@ -187,6 +187,9 @@ impl<'a> Arguments<'a> {
         if file.is_empty() || file == url::MEMORY {
             return Err(self.wrong(format!("needs the path of a file for `{name}`")));
         }
+        if file.starts_with("file:") {
+            return Err(self.wrong(format!("takes a path for `{name}`, and none of SQLite's own `file:` names")));
+        }
         let pages = match self.get("pages") {
             None => DEFAULT_PAGES,
             Some(value) => integer(value)
@@ -289,6 +292,7 @@ mod tests {
             (command("backup", &[text("/a"), text("/b")], &[]), "2 were bound"),
             (command("backup", &[text("")], &[]), "the path of a file"),
             (command("backup", &[text(":memory:")], &[]), "the path of a file"),
+            (command("backup", &[text("file:x")], &[]), "none of SQLite's own `file:` names"),
             (command("backup", &[text("a\0b")], &[]), "a text for `destination`"),
             (command("backup", &[ValueRef::I64(1)], &[]), "a text for `destination`"),
             (command("backup", &file, &[("page", ValueRef::I64(1))]), "did you mean `pages`?"),

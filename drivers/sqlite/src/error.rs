@@ -93,6 +93,35 @@ fn open_elsewhere(circumstances: &Circumstances) -> Error {
     error
 }
 
+/// What a lock that SQLite does not let wait for means: whoever holds it may wait for the lock that this connection holds.
+pub(crate) fn not_waited_for(failure: &Failure, is_in_transaction: bool, circumstances: &Circumstances) -> Error {
+    let error = error(failure, circumstances);
+    if failure.code == ffi::SQLITE_BUSY_SNAPSHOT {
+        return error;
+    }
+    error.with_hint(if is_in_transaction {
+        "the transaction has read, so it cannot wait for the write lock, which another connection holds or waits for; run \
+         it again from its beginning, and begin it with the lock mode IMMEDIATE"
+    } else {
+        "another connection or statement uses the database, and SQLite does not wait for its end here; run it again later"
+    })
+}
+
+/// What a failure to attach this file is; the file's name is empty where it is not known.
+pub(crate) fn of_attached(failure: &Failure, file: &str, circumstances: &Circumstances) -> Error {
+    let mut database = String::from("the file to attach");
+    if !file.is_empty() {
+        database.push_str(&format!(" `{file}`"));
+    }
+    let error = error(failure, &Circumstances { database, ..circumstances.clone() });
+    match error.kind() {
+        ErrorKind::CONNECTION if failure.code != vfs::OPEN_ELSEWHERE => error.with_hint(
+            "`ATTACH` takes the path of a file that this process may read, or that can be made in a directory",
+        ),
+        _ => error,
+    }
+}
+
 /// What a failure is when the file is not the one at its path any more: nothing that is written to it would stay.
 pub(crate) fn moved(failure: &Failure, circumstances: &Circumstances) -> Error {
     let message = "the database file was moved, removed or replaced while it was open";

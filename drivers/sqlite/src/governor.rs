@@ -10,7 +10,7 @@ use crate::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -33,13 +33,20 @@ pub(crate) struct Governor {
     epoch: Instant,
     /// When the wait for a lock began, in nanoseconds.
     waiting_since: AtomicU64,
+    was_asked_to_wait: AtomicBool,
 }
 
 impl Governor {
     /// Waits so long for a lock.
     pub(crate) fn new(monitor: Arc<Monitor>, busy_timeout: Duration) -> Self {
         let busy_timeout = AtomicU64::new(milliseconds(busy_timeout));
-        Self { monitor, busy_timeout, epoch: Instant::now(), waiting_since: AtomicU64::new(0) }
+        Self {
+            monitor,
+            busy_timeout,
+            epoch: Instant::now(),
+            waiting_since: AtomicU64::new(0),
+            was_asked_to_wait: AtomicBool::new(false),
+        }
     }
 
     /// Nanoseconds since the epoch.
@@ -60,6 +67,7 @@ impl Watch for Governor {
     fn keep_waiting(&self, attempt: u32) -> bool {
         /// As SQLite's own handler does it, but never so long that a cancelled operation stays for long.
         const DELAYS_MS: &[u64] = &[1, 2, 5, 10, 15, 20];
+        self.was_asked_to_wait.store(true, Ordering::Relaxed);
         if self.monitor.is_cancelled() {
             return false;
         }
@@ -80,6 +88,14 @@ impl Watch for Governor {
             None => thread::sleep(delay),
         }
         !self.monitor.is_cancelled()
+    }
+
+    fn begin(&self) {
+        self.was_asked_to_wait.store(false, Ordering::Relaxed);
+    }
+
+    fn was_asked_to_wait(&self) -> bool {
+        self.was_asked_to_wait.load(Ordering::Relaxed)
     }
 
     fn set_busy_timeout(&self, timeout: Duration) {

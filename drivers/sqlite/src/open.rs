@@ -23,6 +23,9 @@ pub(crate) const SIGN_OF_LIFE: &str = "PRAGMA schema_version";
 /// of a blocking thread (2 MiB) overflows.
 const LIKE_PATTERN_LENGTH: u16 = 10_000;
 
+/// SQLite's own file systems with which no database can be in WAL mode.
+const WITHOUT_SHARED_MEMORY: &[&str] = &["unix-none", "unix-dotfile"];
+
 /// Opens the database.
 pub(crate) fn open(options: &Options, watch: Arc<dyn Watch>, circumstances: &Circumstances) -> Result<Handle> {
     let path = match &options.place {
@@ -52,7 +55,7 @@ pub(crate) fn open(options: &Options, watch: Arc<dyn Watch>, circumstances: &Cir
     let explain = |failure: Failure| {
         let error = error::error(&failure, circumstances);
         match path {
-            Some(path) if is_about_files_beside(failure.code) => cannot_use(path, error),
+            Some(path) if is_about_files_beside(failure.code) => cannot_use(path, options, error),
             _ => error,
         }
     };
@@ -258,20 +261,48 @@ fn creation_error(path: &Path) -> io::Error {
 fn denied(what: &str, error: &io::Error) -> Error {
     let is_denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
     let kind = if is_denied { ErrorKind::PERMISSION } else { ErrorKind::CONNECTION };
-    Error::new(kind, format!("{what}: {error}"))
+    let denied = Error::new(kind, format!("{what}: {error}"));
+    if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        return denied
+            .with_hint("name a path on a file system that can be written; a file that exists opens with `mode=ro`");
+    }
+    denied
 }
 
-fn is_about_files_beside(code: c_int) -> bool {
+/// Whether the files beside a database could not be made.
+pub(crate) fn is_about_files_beside(code: c_int) -> bool {
     matches!(code, ffi::SQLITE_READONLY_DIRECTORY | ffi::SQLITE_READONLY_CANTINIT)
         || primary(code) == ffi::SQLITE_CANTOPEN
 }
 
-/// The file could be opened, but nothing could be read.
-fn cannot_use(path: &Path, mut error: Error) -> Error {
+/// What a database in WAL mode lacks.
+pub(crate) fn no_files_beside(path: &Path) -> String {
     let directory = path.parent().unwrap_or(path).display();
+    format!("a database in WAL mode needs files beside it, which cannot be made in {directory}")
+}
+
+/// The file could be opened, but nothing could be read.
+fn cannot_use(path: &Path, options: &Options, mut error: Error) -> Error {
     error.record_mut().kind = ErrorKind::CONNECTION;
-    error.with_hint(format!(
-        "a database in WAL mode needs files beside it, which cannot be made in {directory}; if nobody writes the \
-         database, `immutable=1` reads it without them"
-    ))
+    error.with_hint(match options.vfs.as_deref() {
+        Some(vfs) if WITHOUT_SHARED_MEMORY.contains(&vfs) => format!(
+            "a database in WAL mode needs shared memory, which the file system (`vfs`) `{vfs}` does not have; leave `vfs` \
+             out, or change the journal mode first, by `journal_mode=delete` without `vfs`"
+        ),
+        _ => format!("{}; if nobody writes the database, `immutable=1` reads it without them", no_files_beside(path)),
+    })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    const EROFS: i32 = 30;
+
+    #[test]
+    fn a_file_system_that_is_only_read_is_no_matter_of_permissions() {
+        let error = denied("x", &io::Error::from_raw_os_error(EROFS));
+        assert_eq!(error.kind(), ErrorKind::PERMISSION);
+        assert!(error.record().hint.contains("mode=ro"), "{error:?}");
+    }
 }

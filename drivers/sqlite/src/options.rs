@@ -333,6 +333,14 @@ mod tests {
         assert!(refused("sqlite:/x.db?busy_timeout=-1").record().hint.contains("milliseconds"));
         assert!(refused("sqlite:/x.db?cache_size=9999999999").record().hint.contains("KiB"));
         assert!(refused("sqlite:/x.db?mode=ro&mode=rw").to_string().contains("twice"));
+        for url in ["sqlite::memory", "sqlite://:memory", "sqlite::Memory:"] {
+            assert!(refused(url).to_string().contains("did you mean `sqlite::memory:`?"), "{url}");
+        }
+        assert_eq!(file("sqlite:/%3Amemory"), PathBuf::from("/:memory"));
+        for url in ["sqlite:/x.db#frag", "sqlite:/x.db?mode=ro#frag", "sqlite::memory:#"] {
+            let error = refused(url);
+            assert!(error.to_string().contains("fragment") && error.record().hint.contains("%23"), "{error:?}");
+        }
         for url in [
             "sqlite:/x.db?mode=%zz",
             "sqlite:/x%2",

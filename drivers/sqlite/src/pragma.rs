@@ -5,7 +5,7 @@ use crate::{
     handle::{Failure, Handle},
     options::{self, Options, configuration},
 };
-use montrs_driver_sdk::Result;
+use montrs_driver_sdk::{ErrorKind, Result};
 
 /// Settings of a connection that a URL can set as `pragma.<name>=<value>`.
 const SETTINGS: &[&str] = &[
@@ -76,6 +76,8 @@ const WITHOUT_TRACE: &[&str] = &[
 const NORMAL: &str = "1";
 const FULL: &str = "2";
 
+const VALUES: &str = "SQLite's documentation of the pragma names its values";
+
 /// Nothing tells whether it is on.
 const CASE_SENSITIVE_LIKE: &str = "case_sensitive_like";
 
@@ -117,15 +119,22 @@ pub(crate) fn of_url(name: &str, value: &str) -> Result<(&'static str, String)> 
 /// it is asked.
 pub(crate) fn set(handle: &Handle, options: &Options, circumstances: &Circumstances) -> Result<()> {
     for (name, value) in &options.pragmas {
-        let now = assign(handle, name, value)
-            .and_then(|()| read(handle, name))
-            .map_err(|failure| error::error(&failure, circumstances))?;
+        let now =
+            assign(handle, name, value).and_then(|()| read(handle, name)).map_err(|failure| {
+                match error::error(&failure, circumstances) {
+                    error if error.kind() == ErrorKind::QUERY => {
+                        let message = format!("{}: `pragma.{name}` cannot be {value}", circumstances.database);
+                        configuration(format!("{message}: {}", failure.message)).with_hint(VALUES)
+                    }
+                    error => error,
+                }
+            })?;
         if let Some(now) = now.filter(|now| !is_same(name, value, now)) {
             let message = format!("{}: `pragma.{name}` is {now}, not {value}", circumstances.database);
             return Err(configuration(message).with_hint(if OF_NEW_FILES.contains(name) {
                 "it can be chosen for a new file only, and of the values that SQLite's documentation names"
             } else {
-                "SQLite's documentation of the pragma names its values"
+                VALUES
             }));
         }
     }

@@ -188,13 +188,12 @@ impl Session {
 
     /// What SQLite has found in a statement is heeded before its run.
     pub(crate) fn heed_findings(&mut self, name: Name) -> Result<()> {
-        let findings = self.registry.get(name)?.findings;
-        if findings.is_pragma
-            && let Err(error) = self.compile_again(name)
-        {
+        let findings = &self.registry.get(name)?.findings;
+        let (is_pragma, changes_session) = (findings.is_pragma, findings.changes_session);
+        if is_pragma && let Err(error) = self.compile_again(name) {
             return self.leave(name, Err(Fault::Error(error)));
         }
-        self.is_changed |= findings.changes_session;
+        self.is_changed |= changes_session;
         Ok(())
     }
 
@@ -249,6 +248,7 @@ impl Session {
     /// What comes before every operation.
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.registry.tidy();
+        self.watch.begin();
         if self.monitor.is_broken() {
             let message = "the connection is broken by an earlier error";
             return Err(Error::new(ErrorKind::CONNECTION_LOST, message));
@@ -258,10 +258,17 @@ impl Session {
 
     /// What comes after an operation with a statement: its run ends with an error, and so may the transaction.
     pub(crate) fn leave<T>(&mut self, name: Name, result: Result<T, Fault>) -> Result<T> {
-        let result = result.map_err(|fault| match fault {
-            Fault::Code(code) => self.error(&self.handle.failure(code)),
-            Fault::Error(error) => error,
-        });
+        let result = match result {
+            Err(Fault::Code(code)) => {
+                let failure = self.handle.failure(code);
+                Err(match &self.registry.get(name)?.findings.attached.clone() {
+                    Some(file) => self.attach_error(&failure, file),
+                    None => self.error(&failure),
+                })
+            }
+            Err(Fault::Error(error)) => Err(error),
+            Ok(value) => Ok(value),
+        };
         if result.is_err() {
             self.registry.get(name)?.end();
         }
@@ -305,6 +312,9 @@ impl Session {
             ffi::SQLITE_IOERR | ffi::SQLITE_READONLY if self.handle.has_moved() => {
                 error::moved(failure, &self.circumstances)
             }
+            ffi::SQLITE_BUSY if !self.watch.was_asked_to_wait() => {
+                error::not_waited_for(failure, !self.handle.is_autocommit(), &self.circumstances)
+            }
             _ => error::error(failure, &self.circumstances),
         };
         let is_lost = matches!(error.kind(), ErrorKind::IO | ErrorKind::CONNECTION_LOST);
@@ -316,6 +326,11 @@ impl Session {
             self.monitor.set_broken();
         }
         error
+    }
+
+    /// Makes an error of a failure to attach this file, after which the connection is as before.
+    fn attach_error(&self, failure: &Failure, file: &str) -> Error {
+        if self.monitor.is_cancelled() { cancelled() } else { error::of_attached(failure, file, &self.circumstances) }
     }
 
     /// Binds and starts.

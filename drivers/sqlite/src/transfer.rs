@@ -8,6 +8,7 @@ use crate::{
     governor,
     handle::Failure,
     image::Image,
+    open,
     session::{Answer, Session, cancelled},
     upload::BlobWrite,
     vfs,
@@ -225,7 +226,7 @@ impl Session {
         let finished = match backup.step() {
             Ok(finished) => finished,
             Err(_) if !self.watch.keep_running() => return Err(cancelled()),
-            Err(code) => return Err(copy_error(code, circumstances)),
+            Err(code) => return Err(copy_error(code, backup, circumstances)),
         };
         let (remaining, total) = backup.progress();
         batch.clear(2);
@@ -237,9 +238,23 @@ impl Session {
 }
 
 /// What a step failed with; SQLite says no more than the code.
-fn copy_error(code: c_int, circumstances: &Circumstances) -> Error {
-    let error = error::error(&Failure::general(code), circumstances);
+fn copy_error(code: c_int, backup: &Backup, circumstances: &Circumstances) -> Error {
+    let mut error = error::error(&Failure::general(code), circumstances);
     match error.kind() {
+        // Of the database or of the file.
+        ErrorKind::BUSY => {
+            let message = format!("{} while copying ({})", error.record().message, circumstances.database);
+            error.record_mut().message = message.into();
+            error
+        }
+        _ if open::is_about_files_beside(code)
+            && let Some(file) = backup.unreadable_source() =>
+        {
+            error.record_mut().kind = ErrorKind::CONNECTION;
+            let hint = open::no_files_beside(&file);
+            error
+                .with_hint(format!("{hint}; copy it, with the file `-wal` if there is one, to where files can be made"))
+        }
         ErrorKind::READ_ONLY => error.with_hint(
             "what is written cannot be, or has another page size and is in WAL mode or in memory: copy to a new file",
         ),

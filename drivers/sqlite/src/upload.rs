@@ -61,7 +61,7 @@ impl Session {
             Transfer::Deserialize(_, image) => image.push(bytes).map_err(|failure| self.error(&failure)),
             Transfer::BlobWrite(write) => {
                 let room = write.blob.len().saturating_sub(write.at);
-                if bytes.len() > room {
+                if bytes.len() > room || write.at > write.blob.len() {
                     let message = format!(
                         "the value has {} bytes, and {} bytes were written from byte {} on",
                         write.blob.len(),

@@ -28,6 +28,10 @@ pub(crate) fn split(url: &str) -> Result<Parts> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
         _ => return Err(configuration("the URL does not begin with `sqlite:`")),
     };
+    if rest.contains('#') {
+        return Err(configuration("the URL has a fragment, which means nothing to SQLite")
+            .with_hint("write a `#` in a path or a value as `%23`"));
+    }
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = path.strip_prefix("//").unwrap_or(path);
     // Taken for a part of the path, a password would be shown wherever the path is.
@@ -36,6 +40,10 @@ pub(crate) fn split(url: &str) -> Result<Parts> {
             .with_hint("write the path alone, as in `sqlite:app.db`; an `@` in a path is written `%40`"));
     }
     let path = decode(path, "path")?;
+    if path != MEMORY && path.starts_with(':') && path.trim_matches(':').eq_ignore_ascii_case("memory") {
+        return Err(configuration(format!("the URL names no file but `{path}`; did you mean `sqlite::memory:`?"))
+            .with_hint(format!("a file of that name has the path `./{path}`")));
+    }
     let parameters = query
         .split('&')
         .filter(|parameter| !parameter.is_empty())

@@ -77,8 +77,9 @@ fn write_value(output: &mut impl Write, value: ValueRef<'_>) -> Result<(), Failu
         ValueRef::Json(v) => write_json(output, v)?,
         ValueRef::Array(v) => write_array(output, v)?,
         // With a `T`, as programs expect it.
-        ValueRef::Timestamp(at) => serde_json::to_writer(output, &calendar::timestamp(at))?,
-        ValueRef::TimestampTz(at) => serde_json::to_writer(output, &calendar::timestamp_tz(at))?,
+        ValueRef::Timestamp(_) | ValueRef::TimestampTz(_) => {
+            serde_json::to_writer(output, &calendar::text(value).replacen(' ', "T", 1))?;
+        }
         other => match value_text::text(other)? {
             Some(text) => serde_json::to_writer(output, &text)?,
             None => output.write_all(b"null")?,

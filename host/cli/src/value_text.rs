@@ -17,11 +17,10 @@ pub(crate) fn text(value: ValueRef<'_>) -> Result<Option<Cow<'_, str>>, Failure>
         ValueRef::F32(v) => float(v.into(), || format!("{v:?}")).into(),
         ValueRef::F64(v) => float(v, || format!("{v:?}")).into(),
         ValueRef::Bytes(v) | ValueRef::OtherBytes(v) => hex(v).into(),
-        ValueRef::Date(v) => calendar::date(v).into(),
-        ValueRef::Time(v) => calendar::time(v).into(),
         // With a blank, as the databases' own tools print it.
-        ValueRef::Timestamp(v) => calendar::timestamp(v).replacen('T', " ", 1).into(),
-        ValueRef::TimestampTz(v) => calendar::timestamp_tz(v).replacen('T', " ", 1).into(),
+        ValueRef::Date(_) | ValueRef::Time(_) | ValueRef::Timestamp(_) | ValueRef::TimestampTz(_) => {
+            calendar::text(value).into()
+        }
         ValueRef::Interval { months, days, microseconds } => calendar::interval(months, days, microseconds).into(),
         ValueRef::Uuid(v) => uuid::Uuid::from_bytes(v).to_string().into(),
     }))

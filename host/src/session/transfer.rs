@@ -32,6 +32,8 @@ impl Session {
     ///
     /// The rows cross to the driver in batches of about 64 KiB, so the memory is bounded however many there are, and run in a
     /// transaction; inside a transaction, in a savepoint. The answer tells what all rows together did.
+    /// Without any row the database is not asked, and the statement not looked at: nothing is prepared, and a mistake in it not
+    /// found.
     ///
     /// ```no_run
     /// # async fn example(session: &mut montrs_orm::Session) -> Result<(), montrs_orm::DbError> {

@@ -1,25 +1,15 @@
 //! The server that the tests of the PostgreSQL driver run on.
 
-#![allow(dead_code, reason = "each test executable uses some of it")]
+#![allow(dead_code, unused_imports, reason = "each test executable uses some of it")]
 
 use montrs_orm::{Database, DatabaseBuilder};
 use montrs_test_clusters::server_under_test;
 use montrs_tests::builder;
+pub(crate) use montrs_tests::{over_loopback, with};
 
 /// The URL of a server on which the tests may make what they like.
 pub(crate) fn url() -> String {
     over_loopback(server_under_test())
-}
-
-/// A password may go over the loopback interface as it is, which the driver wants to be told.
-pub(crate) fn over_loopback(url: &str) -> String {
-    with(url, "require_auth=password,md5,scram-sha-256,none")
-}
-
-/// The URL with one more parameter.
-pub(crate) fn with(url: &str, parameter: &str) -> String {
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}{parameter}")
 }
 
 /// A schema of the test's own, empty, in which everything is that has no schema in its name.

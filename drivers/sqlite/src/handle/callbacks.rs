@@ -24,18 +24,26 @@ pub(crate) trait Watch: Send + Sync + 'static {
     /// from 0 for each lock.
     fn keep_waiting(&self, attempt: u32) -> bool;
 
+    /// An operation begins.
+    fn begin(&self);
+
+    /// Whether the operation was asked to wait for a lock. SQLite does not ask where waiting could last for ever.
+    fn was_asked_to_wait(&self) -> bool;
+
     /// From now on a lock is waited for so long.
     fn set_busy_timeout(&self, timeout: Duration);
 }
 
 /// What SQLite found in a statement while it compiled it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     /// It is a pragma. SQLite does most of them, and answers them, while it compiles them.
     pub(crate) is_pragma: bool,
     /// It may leave something in the session that its next user would find: a setting, an attached database, something
     /// temporary.
     pub(crate) changes_session: bool,
+    /// The file that it attaches; empty where that is no constant.
+    pub(crate) attached: Option<String>,
     /// It asks for `busy_timeout` or sets it.
     pub(crate) is_busy_timeout: bool,
     /// It sets `busy_timeout`.
@@ -91,7 +99,12 @@ impl Handle {
 
     /// What was found in the statement that was compiled last.
     pub(crate) fn findings(&self) -> Findings {
-        self.findings.as_deref().map(Cell::get).unwrap_or_default()
+        let Some(findings) = self.findings.as_deref() else {
+            return Findings::default();
+        };
+        let found = findings.take();
+        findings.set(found.clone());
+        found
     }
 
     /// Forgets what was found.
@@ -155,7 +168,7 @@ unsafe extern "C" fn look_at(
     };
     // SAFETY: `look_at_statements` gave this context, and it outlives the callback.
     let findings = unsafe { &*context.cast::<Cell<Findings>>() };
-    let mut found = findings.get();
+    let mut found = findings.take();
     if action == ffi::SQLITE_PRAGMA {
         // SAFETY: SQLite gives null or a C string.
         let (name, value) = unsafe { (borrowed(first).unwrap_or_default(), borrowed(second)) };
@@ -171,9 +184,14 @@ unsafe extern "C" fn look_at(
     } else {
         let attaches = matches!(action, ffi::SQLITE_ATTACH | ffi::SQLITE_DETACH);
         found.changes_session |= attaches || makes_something_temporary;
+        if action == ffi::SQLITE_ATTACH {
+            // SAFETY: SQLite gives null or a C string.
+            found.attached = Some(unsafe { borrowed(first) }.unwrap_or_default().to_owned());
+        }
     }
+    let is_refused = found.refusal.is_some();
     findings.set(found);
-    if found.refusal.is_some() { ffi::SQLITE_DENY } else { ffi::SQLITE_OK }
+    if is_refused { ffi::SQLITE_DENY } else { ffi::SQLITE_OK }
 }
 
 /// A C string that is UTF-8.

@@ -26,7 +26,12 @@ fn begin(session: &mut Session, name: &str, positions: &[ValueRef<'_>], names: &
 }
 
 /// Runs a command to its end.
-fn command(session: &mut Session, name: &str, positions: &[ValueRef<'_>], names: &Names<'_>) -> Result<Vec<RowBatch>> {
+pub(super) fn command(
+    session: &mut Session,
+    name: &str,
+    positions: &[ValueRef<'_>],
+    names: &Names<'_>,
+) -> Result<Vec<RowBatch>> {
     let (batch, mut is_finished) = begin(session, name, positions, names)?;
     let mut batches = vec![batch];
     while !is_finished {
@@ -136,7 +141,8 @@ fn files_that_cannot_be_copied_are_named() {
     // Somebody writes to the destination, which is waited for.
     let mut holder = other.open("");
     setup(&mut holder, &["CREATE TABLE x (y)", "BEGIN IMMEDIATE"]);
-    fails(backup(&other.path()), ErrorKind::BUSY);
+    let error = fails(backup(&other.path()), ErrorKind::BUSY);
+    assert!(error.to_string().contains(other.path().to_str().unwrap()), "{error}");
     setup(&mut holder, &["COMMIT"]);
     backup(&other.path()).unwrap();
     #[cfg(unix)]
@@ -293,6 +299,12 @@ fn a_value_is_written_in_place_and_does_not_grow() {
     assert_eq!(text(&mut session, "SELECT hex(b) FROM t"), "00006162636465660000");
     upload(&mut session, "blob_write", &CELL, &[("offset", ValueRef::I64(i64::MAX))]).unwrap();
     fails(session.upload_bytes(b"z"), ErrorKind::TOO_LARGE);
+    upload(&mut session, "blob_write", &CELL, &[("offset", ValueRef::I64(11))]).unwrap();
+    let error = fails(session.upload_bytes(b""), ErrorKind::TOO_LARGE);
+    assert_eq!(error.to_string(), "the value has 10 bytes, and 0 bytes were written from byte 11 on");
+    upload(&mut session, "blob_write", &CELL, &[("offset", ValueRef::I64(10))]).unwrap();
+    session.upload_bytes(b"").unwrap();
+    assert_eq!(session.upload_end().unwrap(), 0);
     fails(upload(&mut session, "blob_write", &[CELL[0], CELL[1], ValueRef::I64(7)], &[]), ErrorKind::DATA);
     setup(&mut session, &["CREATE INDEX i ON t (b)"]);
     let error = fails(upload(&mut session, "blob_write", &CELL, &[]), ErrorKind::DATA);

@@ -133,6 +133,52 @@ fn a_snapshot_that_is_too_old_cannot_be_serialized_and_has_a_hint() {
 }
 
 #[test]
+fn a_transaction_that_has_read_does_not_wait_and_is_told_why() {
+    let file = TestFile::new();
+    let mut writer = file.open("");
+    setup(&mut writer, &["CREATE TABLE t (a)", "BEGIN IMMEDIATE"]);
+    let mut reader = file.open("busy_timeout=40");
+    // A lock that this connection has waited for before is another matter.
+    let waited = fails(query(&mut reader, "INSERT INTO t VALUES (2)", &[]), ErrorKind::BUSY);
+    assert!(waited.record().hint.contains("40 ms"), "{waited:?}");
+    setup(&mut reader, &["BEGIN", "SELECT count(*) FROM t"]);
+    let error = fails(query(&mut reader, "INSERT INTO t VALUES (2)", &[]), ErrorKind::BUSY);
+    assert_eq!(error.record().native_code, 5);
+    assert!(error.record().is_retryable);
+    let hint = error.record().hint.as_str();
+    assert!(hint.contains("has read") && hint.contains("IMMEDIATE") && !hint.contains("busy_timeout"), "{hint}");
+    setup(&mut reader, &["ROLLBACK", "BEGIN"]);
+    let first = fails(query(&mut reader, "INSERT INTO t VALUES (2)", &[]), ErrorKind::BUSY);
+    assert!(first.record().hint.contains("40 ms"), "{first:?}");
+    // A change of the journal mode is not waited for either, and needs no transaction.
+    setup(&mut writer, &["ROLLBACK"]);
+    setup(&mut reader, &["ROLLBACK"]);
+    let journal = fails(query(&mut reader, "PRAGMA journal_mode = delete", &[]), ErrorKind::BUSY);
+    assert!(!journal.record().hint.contains("40 ms"), "{journal:?}");
+}
+
+#[test]
+fn what_cannot_be_attached_is_named_and_the_main_database_is_not() {
+    let file = TestFile::new();
+    let mut session = file.open("");
+    let other = file.path().with_file_name("notes.txt");
+    std::fs::write(&other, "no database at all, but long enough to have a header ".repeat(9)).unwrap();
+    let (main, other) = (file.path().display().to_string(), other.display().to_string());
+    let directory = file.path().parent().unwrap().display().to_string();
+    let missing = format!("{directory}/missing/x.db");
+    for (path, kind) in
+        [(&other, ErrorKind::CORRUPT), (&directory, ErrorKind::CONNECTION), (&missing, ErrorKind::CONNECTION)]
+    {
+        let error = fails(query(&mut session, &format!("ATTACH '{path}' AS n"), &[]), kind);
+        assert!(error.to_string().contains(&format!("`{path}`")) && !error.to_string().contains(&main), "{error}");
+        assert!(!error.record().hint.is_empty());
+        let bound = fails(query(&mut session, "ATTACH $1 AS n", &[ValueRef::Text(path)]), kind);
+        assert!(bound.to_string().contains("the file to attach") && !bound.to_string().contains(&main), "{bound}");
+    }
+    assert_eq!(number(&mut session, "SELECT 1"), 1, "the connection is as before");
+}
+
+#[test]
 fn a_file_damaged_while_it_is_open_is_corrupt() {
     let file = TestFile::new();
     let mut session = file.open("journal_mode=delete");

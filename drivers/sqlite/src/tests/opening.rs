@@ -1,8 +1,8 @@
 //! Opening files that exist, do not exist, are something else, or may not be touched.
 
-use super::{TestFile, fails, number, open, query, setup, text};
+use super::{TestFile, commands::command, fails, memory, number, open, query, setup, text};
 use crate::session::Session;
-use montrs_driver_sdk::{Error, ErrorKind};
+use montrs_driver_sdk::{Error, ErrorKind, ValueRef};
 use std::{fs, path::Path};
 
 fn refused(url: &str, kind: ErrorKind) -> Error {
@@ -152,6 +152,20 @@ fn many_connections_open_one_new_file_at_once() {
     assert_eq!(journal(&mut file.open("")).0, "wal");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_system_without_shared_memory_is_told() {
+    let file = TestFile::new();
+    setup(&mut file.open(""), &["CREATE TABLE t (a)"]);
+    for vfs in ["unix-none", "unix-dotfile"] {
+        let error = refused(&file.url(&format!("vfs={vfs}")), ErrorKind::CONNECTION);
+        let hint = error.record().hint.as_str();
+        assert!(hint.contains("shared memory") && hint.contains(vfs) && !hint.contains("immutable"), "{hint}");
+    }
+    assert_eq!(journal(&mut file.open("journal_mode=delete")).0, "delete");
+    file.open("vfs=unix-none");
+}
+
 /// The operating system's permissions do not bind root, so root runs this test once more as nobody.
 #[cfg(unix)]
 #[test]
@@ -197,6 +211,10 @@ fn what_may_not_be_written_is_told() {
     chmod(&file.path(), 0o444);
     let error = refused(&file.url("mode=ro"), ErrorKind::CONNECTION);
     assert!(error.record().hint.contains("immutable=1"), "{error:?}");
+    let path = file.path();
+    let source = [ValueRef::Text(path.to_str().unwrap())];
+    let error = fails(command(&mut memory(), "restore", &source, &[]), ErrorKind::CONNECTION);
+    assert!(error.record().hint.contains("WAL mode needs files beside it"), "{error:?}");
     file.open("immutable=1");
     chmod(file.directory.path(), 0o755);
 }

@@ -245,6 +245,12 @@ fn sql_cannot_set_what_concerns_more_than_the_session() {
 }
 
 #[test]
+fn a_value_that_a_pragma_of_the_url_refuses_is_a_configuration_error() {
+    let error = fails(open("sqlite::memory:?pragma.encoding=UTF-17"), ErrorKind::CONFIGURATION);
+    assert!(error.to_string().contains("`pragma.encoding` cannot be UTF-17"), "{error}");
+}
+
+#[test]
 fn what_something_else_in_the_process_has_open_is_not_opened() {
     let file = TestFile::new();
     setup(&mut file.open(""), &["CREATE TABLE t (a)"]);

@@ -183,6 +183,19 @@ fn numbers_in_json_and_decimal_columns_are_json_and_decimals() {
 }
 
 #[test]
+fn binary_json_is_bytes_and_has_a_text_in_sql() {
+    for declared in ["JSON", "JSONB"] {
+        let mut session = table(declared);
+        let value = [ValueRef::Json("{\"a\": [1, null]}")];
+        super::query(&mut session, "INSERT INTO t VALUES (jsonb($1))", &value).unwrap();
+        single(&mut session, "SELECT a FROM t", &[], |read| assert!(matches!(read, ValueRef::Bytes(_)), "{read:?}"));
+        single(&mut session, "SELECT json(a) FROM t", &[], |read| {
+            assert_eq!(read, ValueRef::Text("{\"a\":[1,null]}"));
+        });
+    }
+}
+
+#[test]
 fn a_utf16_database_gives_the_same_text() {
     let mut session = memory();
     setup(&mut session, &["PRAGMA encoding = 'UTF-16le'", "CREATE TABLE t (a)"]);

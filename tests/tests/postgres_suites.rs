@@ -1,0 +1,16 @@
+//! The suites that are not about one database, on PostgreSQL: see [`montrs_tests::Place`].
+
+#[path = "dropped_futures.rs"]
+mod dropped_futures;
+#[path = "errors.rs"]
+mod errors;
+#[path = "many.rs"]
+mod many;
+#[path = "pool.rs"]
+mod pool;
+#[path = "queries.rs"]
+mod queries;
+#[path = "rows.rs"]
+mod rows;
+#[path = "transactions.rs"]
+mod transactions;
