@@ -58,7 +58,6 @@ mod statement_info;
 mod statements;
 mod stream;
 mod transaction;
-mod turn;
 mod types;
 mod upload;
 mod value;

@@ -6,7 +6,6 @@ use crate::{
     query::{Parameters, Source},
     statements::Statements,
     transaction::SessionRef,
-    turn::Turn,
 };
 use montrs_driver_abi::{
     BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
@@ -33,7 +32,6 @@ pub struct Session {
     abandoned: Option<u32>,
     /// The transaction has ended under the caller's feet: until the caller has ended it too, nothing runs.
     lost: Option<Lost>,
-    turn: Turn,
     /// Of the last result, when it is a command's.
     command: Option<Box<Layout>>,
     /// For the next query.
@@ -67,7 +65,6 @@ impl Session {
             depth: 0,
             abandoned: None,
             lost: None,
-            turn: Turn::new(),
             command: None,
             parameters: None,
         }
@@ -164,8 +161,8 @@ impl Session {
     /// Fetches the next rows of the open result, which are then at hand. Tells how many rows the statement has changed, at
     /// its end.
     pub(crate) async fn next(&mut self) -> Result<Option<u64>, DbError> {
-        self.turn.take().await;
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open").into()) };
+        take_turn().await;
         let next = self.connection.next(rows, self.batch.refill()).await;
         if next.as_ref().map_or(true, |next| next.finished) {
             self.rows = None;
@@ -286,7 +283,7 @@ impl Session {
 
     /// Puts right what was left unfinished, so that an operation can run.
     async fn ready(&mut self) -> Result<(), DbError> {
-        self.turn.take().await;
+        take_turn().await;
         if !self.is_settled() {
             // In a box, so that the futures of all operations stay small: they are moved about.
             Box::pin(self.settle()).await?;
@@ -372,6 +369,11 @@ impl Session {
         drop(self.statements);
         self.connection.close().await
     }
+}
+
+/// Gives way to other tasks now and then: a driver that answers at once never would.
+async fn take_turn() {
+    tokio::task::coop::consume_budget().await;
 }
 
 impl Lost {

@@ -1,6 +1,6 @@
 //! Commands, uploads, and one statement for many rows.
 
-use super::{BATCH_BYTES, Session};
+use super::{BATCH_BYTES, Session, take_turn};
 use crate::{
     DbError, Done, IntoSql, Query, Sql, ToParams, layout::Layout, many, query::Source, transaction::SessionRef,
 };
@@ -89,13 +89,13 @@ impl Session {
 
     /// Gives the open upload its next bytes.
     pub(crate) async fn upload_bytes(&mut self, bytes: &[u8]) -> Result<(), DriverError> {
-        self.turn.take().await;
+        take_turn().await;
         self.connection.upload_bytes(bytes).await
     }
 
     /// Gives the open upload its next rows, and gets their buffers back.
     pub(crate) async fn upload_rows(&mut self, rows: Batch) -> Result<Batch, DriverError> {
-        self.turn.take().await;
+        take_turn().await;
         self.connection.upload_rows(rows).await
     }
 
