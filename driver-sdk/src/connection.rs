@@ -1,17 +1,18 @@
 //! A connection, and the slots that it fills.
 
 use crate::{
-    Batch, ColumnSet, ConnectionStatus, Description, ManyReply, NextBatch, Params, QueryOptions, Reply, RowBatch,
-    TransactionOptions, guard, many, statement, upload,
+    Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, ManyReply, NextBatch, Params, QueryOptions,
+    Reply, Result, RowBatch, TransactionOptions, guard, many, statement, upload,
 };
 use montrs_driver_abi::{
-    ConnectionObject, ConnectionVtable, ConnectionVtableRef, Reply as AbiReply, StatementObject,
+    ConnectionObject, ConnectionVtable, ConnectionVtableRef, DriverResult, Reply as AbiReply, Span, StatementObject,
     abi_stable::{
         prefix_type::WithMetadata,
         staticref,
         std_types::{RArc, RStr},
     },
 };
+use std::ops::Range;
 
 /// One session with a database.
 ///
@@ -101,6 +102,21 @@ pub trait Connection: Send + 'static {
     /// Ends the open upload and keeps what it was given: how many rows or bytes, as the command documents.
     fn upload_end(&mut self) -> Reply<'_, u64> {
         Reply::unsupported("uploads")
+    }
+
+    /// Where in a script, a text of many statements, the first one is: without the blanks and comments before it, and with
+    /// the sign that ends it. `None` where there is nothing but blanks and comments. The host prepares and runs the piece, and
+    /// comes back with what follows it.
+    ///
+    /// Only look for the end: what is wrong with the statement is said by [`prepare`](Self::prepare). The text that is
+    /// left may be long, so look no further than that end.
+    ///
+    /// # Errors
+    ///
+    /// For what is no statement, such as a command of the database's own shell; with its position in `script`.
+    fn first_statement(&mut self, script: &str) -> Result<Option<Range<usize>>> {
+        let _ = script;
+        Err(Error::new(ErrorKind::UNSUPPORTED, "the driver does not support scripts"))
     }
 
     /// The next rows of an open result.
@@ -204,6 +220,7 @@ impl<C: Connection> Slots<C> {
         status: status::<C>,
         close: close::<C>,
         drop: drop_connection::<C>,
+        first_statement: first_statement::<C>,
     }));
 
     const VTABLE: ConnectionVtableRef = ConnectionVtableRef(Self::TABLE.as_prefix());
@@ -264,6 +281,13 @@ unsafe extern "C" fn prepare<C: Connection>(connection: *mut (), sql: RStr<'_>) 
         // SAFETY: this table belongs to connections of type `C`.
         unsafe { exclusive::<C>(connection) }.prepare(sql.as_str())
     })
+}
+
+unsafe extern "C" fn first_statement<C: Connection>(connection: *mut (), script: RStr<'_>) -> DriverResult<Span> {
+    // SAFETY: this table belongs to connections of type `C`.
+    let connection = unsafe { exclusive::<C>(connection) };
+    let found = guard::catch(|| connection.first_statement(script.as_str())).and_then(|found| found);
+    found.map(|found| found.map_or(Span { start: 0, end: 0 }, |Range { start, end }| Span { start, end })).into()
 }
 
 unsafe extern "C" fn status<C: Connection>(connection: *mut ()) -> ConnectionStatus {

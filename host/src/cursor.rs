@@ -2,12 +2,14 @@
 
 use crate::{Columns, DbError, Done, FromRow, Row, RowReader, transaction::SessionRef};
 
-/// The result of a statement: its columns, its rows one by one, and what it did. Made by [`Query::cursor`].
+/// The result of a statement: its columns, its rows one by one, and what it did. Made by [`Query::cursor`] and
+/// [`Script::next`].
 ///
 /// The rows come in batches, so memory is bounded, and each is borrowed from its batch. A cursor may be dropped at any
 /// time; the result is then closed before the next operation on its connection.
 ///
 /// [`Query::cursor`]: crate::Query::cursor
+/// [`Script::next`]: crate::Script::next
 #[must_use = "a cursor that is dropped reads no row"]
 pub struct Cursor<'e> {
     /// It holds the columns and the rows at hand.
@@ -57,10 +59,11 @@ impl<'e> Cursor<'e> {
     /// An error that came after the statement was run.
     #[cold]
     fn failed(&self, error: DbError) -> DbError {
-        error.in_statement(self.sql()).after_execution()
+        self.session.layout().blame(error).after_execution()
     }
 
-    pub(crate) fn sql(&self) -> &str {
+    /// The text of the statement.
+    pub fn sql(&self) -> &str {
         self.session.layout().sql()
     }
 

@@ -1,7 +1,7 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Done, IntoSql, Query, Session, ToParams, Transaction,
+    Capability, Connection, DatabaseBuilder, DbError, Done, IntoSql, Query, Script, Session, ToParams, Transaction,
     TransactionOptions, many,
     pool::{Pool, PoolStatus, PooledSession},
     query::Source,
@@ -90,6 +90,19 @@ impl Database {
     #[track_caller]
     pub fn command(&self, name: &str) -> Query<'_> {
         Query::command(Source::Pool(self, Location::caller()), name)
+    }
+
+    /// A text of many statements, to be run one after the other on a connection of the pool; see [`Script`].
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// db.script("CREATE TABLE users (name TEXT); CREATE INDEX users_name ON users (name);").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn script(&self, sql: impl IntoSql) -> Script<'_> {
+        Script::new(Source::Pool(self, Location::caller()), sql.into_sql())
     }
 
     /// Runs a statement once for each row of parameters, in a transaction; see [`Session::execute_many`].

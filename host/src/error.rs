@@ -1,5 +1,6 @@
 //! The error of everything here.
 
+use crate::script::Place;
 use montrs_driver_abi::{DriverError, ErrorKind, ErrorRecord, abi_stable::std_types::RString};
 use montrs_driver_loader::{LoadError, LoadErrorKind};
 use std::fmt;
@@ -127,6 +128,8 @@ struct Inner {
     sql: Option<String>,
     /// Which of many rows of parameters is concerned, from 0.
     row: Option<u64>,
+    /// Where in a script, when the statement is part of one.
+    place: Option<Place>,
     /// Whether the error came after the database had answered.
     after_execution: bool,
     #[source]
@@ -146,6 +149,7 @@ impl DbError {
             record: None,
             sql: None,
             row: None,
+            place: None,
             after_execution: false,
             source: None,
         }))
@@ -175,6 +179,17 @@ impl DbError {
             self.0.sql = Some(shown);
         }
         self
+    }
+
+    /// Adds the statement of a script that is concerned, which begins at this place, and puts the place before the message.
+    pub(crate) fn in_script(mut self, sql: &str, start: Place) -> Self {
+        if self.0.place.is_some() {
+            return self;
+        }
+        let place = start.after(self.position().and_then(|position| sql.get(..position)).unwrap_or_default());
+        self.0.place = Some(place);
+        let Place { number, line, column, .. } = place;
+        self.in_statement(sql).during(format_args!("statement {number}, line {line}, column {column}"))
     }
 
     /// Adds which of many rows of parameters is concerned, from 0, and how many there are if that is known.
@@ -239,8 +254,12 @@ impl DbError {
         self.text(|record| &record.detail)
     }
 
-    /// Where in the statement, as a byte offset.
+    /// Where in the SQL text, as a byte offset: in the statement; in the whole script, where it was one, with the beginning
+    /// of the statement for an error that has no place in it.
     pub fn position(&self) -> Option<usize> {
+        if let Some(place) = &self.0.place {
+            return Some(place.offset);
+        }
         self.0.record.as_ref()?.position.into_option().map(|position| position as usize)
     }
 
@@ -268,6 +287,11 @@ impl DbError {
     /// the way, or the rows that came back could not be read. A statement that writes must then not simply be run again.
     pub fn may_have_executed(&self) -> bool {
         self.0.after_execution || self.0.record.as_ref().is_some_and(|record| record.may_have_executed)
+    }
+
+    /// Where in a script.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.0.place.as_ref()
     }
 
     pub(crate) fn case_fixes(&self) -> &[String] {

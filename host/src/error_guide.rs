@@ -1,6 +1,6 @@
 //! Code, explanation and fixes for each kind of error.
 
-use crate::{AiError, DbError, DbErrorKind};
+use crate::{AiError, DbError, DbErrorKind, script::Place};
 
 impl DbErrorKind {
     /// All kinds, in the order of the catalogue.
@@ -130,7 +130,12 @@ impl AiError for DbError {
         }
         if let Some(sql) = self.sql() {
             out.push_str(&format!("\nStatement: {sql}"));
-            if let Some((line, column)) = self.position().and_then(|position| line_and_column(sql, position)) {
+            let start = Place::default();
+            let place = match self.place() {
+                Some(place) => Some(*place),
+                None => self.position().and_then(|position| sql.get(..position)).map(|before| start.after(before)),
+            };
+            if let Some(Place { line, column, .. }) = place {
                 out.push_str(&format!("\nPlace: line {line}, column {column}"));
             }
         }
@@ -152,13 +157,6 @@ impl AiError for DbError {
     fn documentation_refs(&self) -> Vec<String> {
         vec![format!("docs/errors.md#{}", self.error_code().to_ascii_lowercase())]
     }
-}
-
-/// Line and column of a byte offset, both counted from 1, the column in characters.
-fn line_and_column(sql: &str, offset: usize) -> Option<(usize, usize)> {
-    let before = sql.get(..offset)?;
-    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-    Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
 }
 
 /// The column or columns concerned with their table, as far as they are known.
@@ -378,12 +376,5 @@ mod tests {
         assert_eq!(DbErrorKind::ALL.len(), DbErrorKind::DriverProtocol as usize + 1, "DriverProtocol is the last kind");
         let codes: std::collections::BTreeSet<&str> = DbErrorKind::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(codes.len(), DbErrorKind::ALL.len());
-    }
-
-    #[test]
-    fn places_count_lines_and_characters_from_one() {
-        assert_eq!(line_and_column("SELECT\n ü, x", "SELECT\n ü, ".len()), Some((2, 5)));
-        assert_eq!(line_and_column("SELECT", 0), Some((1, 1)));
-        assert_eq!(line_and_column("ü", 1), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What a result looks like, and where a type finds its columns in it.
 
-use crate::{Columns, DbError, FromRow, Plan, Sql};
+use crate::{Columns, DbError, FromRow, Plan, Sql, script::Place};
 use montrs_driver_abi::{ColumnSet, abi_stable::std_types::RArc};
 use std::ptr;
 
@@ -13,6 +13,8 @@ pub(crate) struct Layout {
     plan: Plan,
     /// The type that the plan is for.
     planned: Option<Resolve>,
+    /// Where the statement stands, when it is part of a script.
+    place: Option<Place>,
 }
 
 /// A type's [`FromRow::resolve`], which stands for the type: two types that share it share their plans.
@@ -21,7 +23,21 @@ type Resolve = fn(&Columns, &mut Plan) -> Result<(), DbError>;
 impl Layout {
     /// Of a statement that has not been run yet.
     pub(crate) fn new(text: Sql) -> Self {
-        Self { text, columns: Columns::new(ColumnSet::of([])), plan: Plan::default(), planned: None }
+        Self { text, columns: Columns::new(ColumnSet::of([])), plan: Plan::default(), planned: None, place: None }
+    }
+
+    /// Of a statement of a script.
+    pub(crate) fn of_script(text: Sql, place: Place) -> Self {
+        Self { place: Some(place), ..Self::new(text) }
+    }
+
+    /// An error of the statement, with its text and its place in the script.
+    #[cold]
+    pub(crate) fn blame(&self, error: DbError) -> DbError {
+        match &self.place {
+            Some(place) => error.in_script(self.sql(), *place),
+            None => error.in_statement(self.sql()),
+        }
     }
 
     /// The text of the statement.

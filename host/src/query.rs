@@ -268,7 +268,7 @@ impl Parameters {
 }
 
 impl<'e> Source<'e> {
-    async fn session(self) -> Result<SessionRef<'e>, DbError> {
+    pub(crate) async fn session(self) -> Result<SessionRef<'e>, DbError> {
         Ok(match self {
             Self::Pool(database, at) => SessionRef::Pooled(match database.try_checkout(at) {
                 Some(session) => session,
@@ -290,11 +290,7 @@ impl<'e> IntoFuture for Query<'e> {
             let mut cursor = self.start(0).await?;
             cursor.each(|_| Ok(())).await?;
             if is_pooled && cursor.session_is_in_transaction() {
-                let message = "the statement left a transaction open on a connection of the pool; it is rolled back";
-                return Err(DbError::new(DbErrorKind::TransactionState, message)
-                    .fixed_by("Begin a transaction with begin() or transaction().")
-                    .fixed_by("Or check out a connection with acquire(), and run all statements on that.")
-                    .in_statement(cursor.sql()));
+                return Err(left_open("statement").in_statement(cursor.sql()));
             }
             Ok(cursor.done())
         })
@@ -309,6 +305,15 @@ impl std::fmt::Debug for Query<'_> {
             .field("parameters", &self.parameters.values.len())
             .finish()
     }
+}
+
+/// A transaction that was begun in SQL would be open for the next user of the pool's connection.
+#[cold]
+pub(crate) fn left_open(what: &str) -> DbError {
+    let message = format!("the {what} left a transaction open on a connection of the pool; it is rolled back");
+    DbError::new(DbErrorKind::TransactionState, message)
+        .fixed_by("Begin a transaction with begin() or transaction().")
+        .fixed_by("Or check out a connection with acquire(), and run all statements on that.")
 }
 
 fn no_row(sql: impl AsRef<str>) -> DbError {

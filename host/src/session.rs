@@ -32,7 +32,7 @@ pub struct Session {
     abandoned: Option<u32>,
     /// The transaction has ended under the caller's feet: until the caller has ended it too, nothing runs.
     lost: Option<Lost>,
-    /// Of the last result, when it is a command's.
+    /// Of the last result, when it is that of a command or a script.
     command: Option<Box<Layout>>,
     /// For the next query.
     parameters: Option<Box<Parameters>>,

@@ -1,6 +1,6 @@
 //! SQL text: known when the program is compiled, or marked as made at run time.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
 /// The text of a statement.
 ///
@@ -36,6 +36,14 @@ impl Sql {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A part of the text, which is borrowed where the whole is.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        Self(match &self.0 {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+            Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+        })
     }
 }
 

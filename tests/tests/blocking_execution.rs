@@ -24,6 +24,8 @@ mod queries;
 mod replaced_files;
 #[path = "rows.rs"]
 mod rows;
+#[path = "scripts.rs"]
+mod scripts;
 #[path = "shutdown.rs"]
 mod shutdown;
 #[path = "sqlite_only.rs"]

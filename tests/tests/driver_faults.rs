@@ -105,6 +105,23 @@ async fn call(db: &Database, slot: &str) -> Result<(), DbError> {
 }
 
 #[tokio::test]
+async fn a_statement_that_is_no_part_of_the_script_is_refused() {
+    let mut scene = Scene::new().await;
+    assert_eq!(scene.db.script("number").await.unwrap().rows_affected(), 0);
+    for script in ["outside", "nothing", "hälf a character"] {
+        let error = scene.db.script(script).await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::DriverProtocol, "{script}: {error}");
+    }
+    scene.check(2).await;
+    scene.arm("first-statement", "panic").await;
+    assert_eq!(scene.db.script("number").await.unwrap_err().kind(), DbErrorKind::DriverPanicked);
+    scene.check(3).await;
+    // One whose author has not thought of scripts.
+    let error = scene.other_driver.script("get key").await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Unsupported);
+}
+
+#[tokio::test]
 async fn a_panic_in_any_slot_is_an_error_and_costs_that_connection() {
     let mut scene = Scene::new().await;
     let mut connection = 2;

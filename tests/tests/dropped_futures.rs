@@ -27,6 +27,8 @@ const OPTIONS: TransactionOptions = TransactionOptions {
 /// The operations of a session, with the rows that each inserts.
 const OPERATIONS: &[(&str, i64)] = &[
     ("ping", 0),
+    ("script", 1),
+    ("script in a transaction", 2),
     ("execute", 1),
     ("execute many", 900),
     ("fetch_one", 1),
@@ -53,6 +55,12 @@ async fn run(operation: &str, on: &mut Session) -> Result<(), DbError> {
     const RETURNING: &str = "INSERT INTO t VALUES ('x') RETURNING x";
     match operation {
         "ping" => on.ping().await,
+        "script" => on.script("SELECT 1; SELECT 2; INSERT INTO t VALUES ('x')").await.map(drop),
+        "script in a transaction" => {
+            let mut tx = on.begin().await?;
+            tx.script("INSERT INTO t VALUES ('x'); SELECT x FROM t; INSERT INTO t VALUES ('y')").await?;
+            tx.commit().await
+        }
         "execute" => on.execute(INSERT).await.map(drop),
         "execute many" => on.execute(INSERT_MANY).await.map(drop),
         "fetch_one" => on.query(RETURNING).fetch_one::<String>().await.map(drop),

@@ -12,5 +12,7 @@ mod pool;
 mod queries;
 #[path = "rows.rs"]
 mod rows;
+#[path = "scripts.rs"]
+mod scripts;
 #[path = "transactions.rs"]
 mod transactions;

@@ -119,3 +119,30 @@ async fn double_quotes_are_for_names_only() {
     let error = db.execute("SELECT \"nam\" FROM artists").await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::UndefinedColumn);
 }
+
+#[tokio::test]
+async fn a_script_may_hold_triggers_pragmas_and_explanations() {
+    let file = TestFile::new();
+    let db = builder(file.url()).max_connections(1).connect().await.unwrap();
+    let script = "CREATE TABLE t (x INTEGER); CREATE TABLE log (x INTEGER);
+        CREATE TRIGGER logged AFTER INSERT ON t BEGIN
+            INSERT INTO log SELECT CASE WHEN new.x > 1 THEN new.x ELSE 0 END;
+            UPDATE log SET x = x + 100;
+        END;
+        EXPLAIN QUERY PLAN SELECT * FROM t;
+        PRAGMA foreign_keys = off; PRAGMA foreign_keys;
+        INSERT INTO t VALUES (1), (2)";
+    let (mut script, mut last) = (db.script(script), None);
+    while let Some(mut result) = script.next().await.unwrap() {
+        if result.sql().ends_with("PRAGMA foreign_keys;") {
+            last = Some(result.next().await.unwrap().unwrap().get::<i64>(0).unwrap());
+        }
+    }
+    drop(script);
+    assert_eq!(last, Some(0));
+    // What the script has set is gone for the connection's next user.
+    assert_eq!(db.query("PRAGMA foreign_keys").fetch_scalar::<i64>().await.unwrap(), 1);
+    assert_eq!(db.query("SELECT x FROM log ORDER BY x").fetch_all::<i64>().await.unwrap(), [102, 200]);
+    let error = db.script("SELECT 1;\n.read other.sql\n").await.unwrap_err();
+    assert!(error.to_string().starts_with("statement 2, line 2, column 1: `.read` is a command"), "{error}");
+}

@@ -1,6 +1,6 @@
 //! One session with a database.
 
-use crate::{Batch, Params, QueryOptions, QueryReply, Reply, StatementObject, TransactionOptions};
+use crate::{Batch, DriverResult, Params, QueryOptions, QueryReply, Reply, StatementObject, TransactionOptions};
 use abi_stable::{
     StableAbi,
     std_types::{RSlice, RStr},
@@ -118,6 +118,23 @@ pub struct ConnectionVtable {
     /// still be running. Must not block: what takes long is handed to the host's blocking pool.
     #[sabi(last_prefix_field)]
     pub drop: unsafe extern "C" fn(connection: *mut ()),
+
+    /// Where in a script, a text of many statements, the first one is: without the blanks and comments before it, and
+    /// with the sign that ends it. Asks the database nothing; must not block. `script` is borrowed for the call, and is
+    /// what follows the statement before.
+    ///
+    /// The host gives the piece to `prepare`, which says what is wrong with it.
+    pub first_statement: unsafe extern "C" fn(connection: *mut (), script: RStr<'_>) -> DriverResult<Span>,
+}
+
+/// A part of a text, in bytes. Where there is none, both are 0.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins.
+    pub start: usize,
+    /// Where it has ended.
+    pub end: usize,
 }
 
 /// A connection and its slots; dropping it calls `drop`.

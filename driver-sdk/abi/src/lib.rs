@@ -73,7 +73,7 @@ pub use batch::{Batch, BatchError, RowBatch};
 pub use capability::Capability;
 pub use cell::{Cell, Kind, Timestamp, ValueRef, write_value};
 pub use column::{Column, ColumnSet, Nullability};
-pub use connection::{ConnectionObject, ConnectionStatus, ConnectionVtable, ConnectionVtableRef};
+pub use connection::{ConnectionObject, ConnectionStatus, ConnectionVtable, ConnectionVtableRef, Span};
 pub use database::{DatabaseObject, DatabaseVtable, DatabaseVtableRef};
 pub use driver::{DriverModule, DriverModuleRef};
 pub use error::{DriverError, ErrorKind, ErrorRecord};

@@ -14,7 +14,7 @@ use montrs_driver_abi::{
     Batch, Cell, Column, ColumnSet, ConnectionObject, ConnectionVtable, DatabaseObject, DatabaseVtable, Description,
     DriverError, DriverModule, DriverModuleRef, DriverResult, ErrorRecord, HostServices, HostServicesVtable, IoFailure,
     Job, ManyReply, NextBatch, Parameter, Params, QueryOptions, QueryReply, Reply, RowsObject, RowsVtable,
-    SocketObject, SocketVtable, StatementObject, StatementVtable, TaskObject, TaskVtable, TcpOptions,
+    SocketObject, SocketVtable, Span, StatementObject, StatementVtable, TaskObject, TaskVtable, TcpOptions,
     TransactionOptions, Transferred,
     abi_stable::{
         StableAbi,
@@ -173,7 +173,8 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: DriverModule { open, redact });
     check!(found: DatabaseVtable { connect, capability, drop });
     check!(found: ConnectionVtable {
-        prepare, command, upload, upload_bytes, upload_rows, upload_end, begin, commit, rollback, savepoint, release, rollback_to, reset, ping, status, close, drop
+        prepare, command, upload, upload_bytes, upload_rows, upload_end, begin, commit, rollback, savepoint, release, rollback_to, reset, ping, status, close, drop,
+        first_statement
     });
     check!(found: StatementVtable { query, query_many, describe, drop });
     check!(found: RowsVtable { next, close, drop });
@@ -190,6 +191,7 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: QueryReply { columns, affected, last_insert_id, rows });
     check!(found: ManyReply { affected, last_insert_id, spare });
     check!(found: NextBatch { affected, finished });
+    check!(found: Span { start, end });
     check!(found: TransactionOptions { isolation, access, lock_mode, deferrable });
     check!(found: ErrorRecord {
         kind, position, row, native_code, sqlstate, message, detail, hint, schema, table, column, constraint, is_retryable,

@@ -3,14 +3,16 @@
 use crate::{
     PgResult, PgStatement,
     command::{self, Command},
-    copy_in, many, query, reset,
+    copy_in, many, query, reset, script,
     session::{LOG, Session},
     statement, transaction,
 };
 use montrs_driver_sdk::{
-    Batch, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch, Params, QueryOptions,
-    Reply, Result, RowBatch, TransactionOptions,
+    Batch, ColumnSet, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch, Params,
+    QueryOptions, Reply, Result, RowBatch, TransactionOptions,
 };
+
+use std::ops::Range;
 
 /// One session with the server.
 pub struct PgConnection {
@@ -59,6 +61,10 @@ impl Connection for PgConnection {
         operation!(self, |session| statement::new(session, sql))
     }
 
+    fn first_statement(&mut self, text: &str) -> Result<Option<Range<usize>>> {
+        script::first_statement(text, self.session()?.has_escapes())
+    }
+
     fn describe<'a>(&'a mut self, statement: &'a mut PgStatement) -> Reply<'a, Description> {
         operation!(self, |session| statement::describe(session, statement))
     }
@@ -70,6 +76,16 @@ impl Connection for PgConnection {
         options: QueryOptions,
         batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<PgResult>> {
+        if statement.data.is_some() {
+            let checked = query::check_parameters(&parameters, 0);
+            return operation!(self, |session| async {
+                checked?;
+                batch.clear(0);
+                let data = statement.data.as_deref().unwrap_or_default();
+                let affected = copy_in::run(session, &statement.sql, data).await?;
+                Ok(Fetched::finished(ColumnSet::of([]), affected))
+            });
+        }
         let session = match self.session() {
             Ok(session) => session,
             Err(error) => return Reply::ready(Err(error)),

@@ -24,6 +24,16 @@ pub(crate) struct CopyIn {
 /// A message has at most so many bytes of data.
 const MESSAGE: usize = 1024 * 1024;
 
+/// Runs a COPY with the data that stands behind it in a script. Returns how many rows that were.
+pub(crate) async fn run(session: &mut Session, sql: &str, data: &str) -> Result<u64> {
+    begin(session, sql.to_owned()).await?;
+    for piece in data.as_bytes().chunks(MESSAGE) {
+        bytes(session, piece)?;
+        send(session).await?;
+    }
+    end(session).await
+}
+
 /// Begins a COPY.
 pub(crate) async fn begin(session: &mut Session, sql: String) -> Result<()> {
     session.begin()?;

@@ -45,6 +45,7 @@ mod query;
 mod request;
 mod reset;
 mod rows;
+mod script;
 mod secret;
 mod session;
 mod settings;

@@ -128,6 +128,11 @@ impl Session {
         self.dropped.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.closing);
     }
 
+    /// Whether backslashes escape in strings.
+    pub(crate) fn has_escapes(&self) -> bool {
+        self.settings.get("standard_conforming_strings").is_some_and(|value| value == "off")
+    }
+
     /// A number for a new statement.
     pub(crate) fn new_number(&mut self) -> u64 {
         self.last_statement += 1;

@@ -30,7 +30,7 @@ fn first_word(sql: &str) -> &str {
 }
 
 /// What follows a comment, in which there may be others.
-fn after_comment(text: &str) -> Option<&str> {
+pub(crate) fn after_comment(text: &str) -> Option<&str> {
     let (bytes, mut depth, mut at) = (text.as_bytes(), 0, 0);
     while at + 1 < bytes.len() {
         match &bytes[at..at + 2] {

@@ -6,6 +6,7 @@ use crate::{
     monitor::Monitor,
     options::Options,
     registry::{Name, Token},
+    script,
     session::{Answer, Session},
 };
 use montrs_driver_sdk::{
@@ -14,6 +15,7 @@ use montrs_driver_sdk::{
 };
 use std::{
     mem,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -84,6 +86,10 @@ impl Connection for SqliteConnection {
     fn prepare(&mut self, sql: &str) -> Reply<'_, SqliteStatement> {
         let sql = sql.to_owned();
         self.run(move |session| Ok(SqliteStatement(Arc::new(session.prepare(&sql)?))))
+    }
+
+    fn first_statement(&mut self, text: &str) -> Result<Option<Range<usize>>> {
+        script::first_statement(text)
     }
 
     fn describe<'a>(&'a mut self, statement: &'a mut SqliteStatement) -> Reply<'a, Description> {

@@ -72,6 +72,7 @@ mod pragma;
 mod prepared;
 mod registry;
 mod row;
+mod script;
 mod session;
 mod session_state;
 mod sql;

@@ -1,10 +1,13 @@
-//! Commands, uploads, and one statement for many rows.
+//! Commands, uploads, scripts, and one statement for many rows.
 
 use super::{BATCH_BYTES, Session, take_turn};
 use crate::{
-    DbError, Done, IntoSql, Query, Sql, ToParams, layout::Layout, many, query::Source, transaction::SessionRef,
+    DbError, Done, IntoSql, Query, Script, Sql, ToParams, layout::Layout, many, query::Source, script::Place,
+    transaction::SessionRef,
 };
 use montrs_driver_abi::{Batch, DriverError, ManyReply, ParamBuffer, Params, QueryOptions};
+use montrs_driver_loader::{QueryResult, Started};
+use std::ops::Range;
 
 impl Session {
     /// An operation of the driver's own that has no SQL, such as a backup; the driver's documentation has their names and
@@ -25,6 +28,18 @@ impl Session {
     /// driver does not know.
     pub fn command(&mut self, name: &str) -> Query<'_> {
         Query::command(Source::Session(self), name)
+    }
+
+    /// A text of many statements, to be run one after the other in this session; see [`Script`].
+    ///
+    /// ```no_run
+    /// # async fn example(session: &mut montrs_orm::Session) -> Result<(), montrs_orm::DbError> {
+    /// session.script("CREATE TABLE users (name TEXT); CREATE INDEX users_name ON users (name);").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn script(&mut self, sql: impl IntoSql) -> Script<'_> {
+        Script::new(Source::Session(self), sql.into_sql())
     }
 
     /// Runs a statement once for each row of parameters: all of them, or none when one fails or the future is dropped. The
@@ -67,7 +82,31 @@ impl Session {
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
         let command = self.connection.command(name.as_str(), parameters.as_params(), options, self.batch.refill());
         let result = command.await?;
-        self.command.insert(Box::new(Layout::new(name.clone()))).set_columns(result.columns);
+        self.opened(Layout::new(name.clone()), result)
+    }
+
+    /// Where in a script the first statement is.
+    pub(crate) async fn first_statement(&mut self, script: &str) -> Result<Option<Range<usize>>, DbError> {
+        self.ready().await?;
+        Ok(self.connection.first_statement(script)?)
+    }
+
+    /// Runs a statement of a script up to its first rows, which are then at hand. It is not kept: it is run once.
+    pub(crate) async fn run_once(&mut self, sql: Sql, place: Place) -> Result<Done, DbError> {
+        let mut statement = self.connection.prepare(sql.as_str()).await?;
+        let options = QueryOptions { max_rows: 0, batch_bytes: BATCH_BYTES };
+        let no_parameters = ParamBuffer::default();
+        let batch = self.batch.refill();
+        let result = match self.connection.query(&mut statement, no_parameters.as_params(), options, batch) {
+            Started::Now(result) => result?,
+            Started::Later(query) => query.await?,
+        };
+        self.opened(Layout::of_script(sql, place), result)
+    }
+
+    /// Takes the result of what is not among the statements that are kept.
+    fn opened(&mut self, layout: Layout, result: QueryResult) -> Result<Done, DbError> {
+        self.command.insert(Box::new(layout)).set_columns(result.columns);
         self.rows = result.rows;
         self.check()?;
         Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })

@@ -9,6 +9,8 @@ use montrs_driver_sdk::{
     ManyReply, NextBatch, Params, QueryOptions, Reply, Result, RowBatch, TransactionOptions, ValueRef,
 };
 
+use std::ops::Range;
+
 /// A session that misbehaves.
 ///
 /// Its statements are those of the crate's documentation, those of [`wrong`], and `break`, after which the connection
@@ -114,6 +116,19 @@ impl Connection for FaultyConnection {
             Some(fault) => fault.strike(),
             None => Reply::ready(Ok(Statement { text: sql.to_owned(), _fuse: self.take_fuse("drop-statement") })),
         }
+    }
+
+    fn first_statement(&mut self, script: &str) -> Result<Option<Range<usize>>> {
+        if let Some(fault) = self.take("first-statement") {
+            fault.panic();
+        }
+        Ok(match script {
+            "" => None,
+            "outside" => Some(0..script.len() + 1),
+            "nothing" => Some(1..1),
+            "hälf a character" => Some(0..2),
+            _ => Some(0..script.len()),
+        })
     }
 
     fn describe<'a>(&'a mut self, _statement: &'a mut Statement) -> Reply<'a, Description> {

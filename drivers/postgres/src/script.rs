@@ -1,0 +1,339 @@
+//! Where in a script the first statement ends, as psql has it: at a semicolon that is in no quotes, comment, parentheses
+//! or body of a function in SQL (`BEGIN ATOMIC … END`). To the statement `COPY … FROM STDIN` belong the lines of data
+//! behind it, up to the one that is `\.`.
+
+use crate::sql;
+use montrs_driver_sdk::{Error, ErrorKind, Result};
+use std::ops::Range;
+
+/// The line that ends the data of a COPY.
+const END_OF_DATA: &str = "\\.";
+/// psql's own commands that only say which of its commands are allowed.
+const HARMLESS: [&str; 2] = ["\\restrict", "\\unrestrict"];
+
+/// What was seen of a statement.
+#[derive(Default)]
+struct Seen {
+    /// How many words.
+    words: usize,
+    /// Whether it begins with `COPY`.
+    is_copy: bool,
+    /// Whether the word before was `FROM`, not in parentheses.
+    was_from: bool,
+    /// Whether there was `FROM STDIN`, not in parentheses.
+    is_from_stdin: bool,
+    /// Whether it begins with `CREATE`.
+    is_create: bool,
+    /// Whether it creates a function or procedure, in whose body there are `BEGIN` and `END`.
+    is_routine: bool,
+    /// How many parentheses are open.
+    parentheses: u32,
+    /// How many of `BEGIN` and `CASE` are open.
+    blocks: u32,
+}
+
+impl Seen {
+    fn word(&mut self, word: &str) {
+        let is = |other: &str| word.eq_ignore_ascii_case(other);
+        self.words += 1;
+        if self.words == 1 {
+            (self.is_copy, self.is_create) = (is("COPY"), is("CREATE"));
+        }
+        // `CREATE FUNCTION`, `CREATE OR REPLACE FUNCTION`
+        let names_kind = self.is_create && matches!(self.words, 2 | 4);
+        self.is_routine |= names_kind && (is("FUNCTION") || is("PROCEDURE"));
+        if self.parentheses > 0 {
+            return;
+        }
+        self.is_from_stdin |= self.was_from && is("STDIN");
+        self.was_from = is("FROM");
+        if !self.is_routine {
+            return;
+        }
+        if is("BEGIN") || is("CASE") && self.blocks > 0 {
+            self.blocks += 1;
+        } else if is("END") {
+            self.blocks = self.blocks.saturating_sub(1);
+        }
+    }
+}
+
+/// The first statement of a script, with its semicolon and data; `None` where there is none. Whether backslashes escape in
+/// strings is the setting `standard_conforming_strings`, turned round.
+pub(crate) fn first_statement(script: &str, has_escapes: bool) -> Result<Option<Range<usize>>> {
+    let Some(found) = find(script, has_escapes)? else { return Ok(None) };
+    let end = match found.takes_data {
+        true => data(script, found.end).ok_or_else(|| no_end_of_data(found.start))?.end,
+        false => found.end,
+    };
+    Ok(Some(found.start..end))
+}
+
+/// A statement `COPY … FROM STDIN` and its data, apart; `None` for anything else.
+pub(crate) fn copy_with_data(text: &str, has_escapes: bool) -> Option<(&str, &str)> {
+    if !text.ends_with(END_OF_DATA) || !sql::is_copy(text) {
+        return None;
+    }
+    let found = find(text, has_escapes).ok()?.filter(|found| found.takes_data)?;
+    let data = data(text, found.end).filter(|data| data.end == text.len())?;
+    Some((&text[..found.end], &text[data.start..data.end - END_OF_DATA.len()]))
+}
+
+/// The first statement of a script, without data.
+struct Found {
+    start: usize,
+    end: usize,
+    /// It is a `COPY … FROM STDIN`.
+    takes_data: bool,
+}
+
+fn find(script: &str, has_escapes: bool) -> Result<Option<Found>> {
+    let (bytes, mut seen) = (script.as_bytes(), Seen::default());
+    let (mut start, mut end, mut at) = (None, 0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let rest = &bytes[at..];
+        let next = match byte {
+            b' ' | b'\t'..=b'\r' => {
+                at += 1;
+                continue;
+            }
+            b'-' if rest.starts_with(b"--") => {
+                at = line_end(bytes, at);
+                continue;
+            }
+            // At the beginning of a file.
+            0xEF if start.is_none() && rest.starts_with("\u{feff}".as_bytes()) => {
+                at += 3;
+                continue;
+            }
+            b'/' if rest.starts_with(b"/*") => match sql::after_comment(&script[at..]) {
+                Some(rest) => {
+                    at = bytes.len() - rest.len();
+                    continue;
+                }
+                // The server says that it has no end.
+                None => bytes.len(),
+            },
+            b';' if start.is_none() => {
+                at += 1;
+                continue;
+            }
+            b';' if seen.parentheses == 0 && seen.blocks == 0 => {
+                end = at + 1;
+                break;
+            }
+            b'\\' if start.is_none() && HARMLESS.contains(&command(&script[at..])) => {
+                at = line_end(bytes, at);
+                continue;
+            }
+            b'\\' => return Err(psql_command(script, at)),
+            b'\'' => after_string(bytes, at + 1, has_escapes),
+            b'"' => after(bytes, at + 1, b"\""),
+            b'$' => after_dollar(bytes, at),
+            b'e' | b'E' if rest.get(1) == Some(&b'\'') => after_string(bytes, at + 2, true),
+            b'0'..=b'9' => word_end(bytes, at, |byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+            _ if is_name(byte) => {
+                let end = word_end(bytes, at, |byte| is_name(byte) || byte.is_ascii_digit() || byte == b'$');
+                seen.word(&script[at..end]);
+                end
+            }
+            _ => {
+                seen.parentheses = match byte {
+                    b'(' => seen.parentheses + 1,
+                    b')' => seen.parentheses.saturating_sub(1),
+                    _ => seen.parentheses,
+                };
+                at + 1
+            }
+        };
+        start.get_or_insert(at);
+        (at, end) = (next, next);
+    }
+    let takes_data = seen.is_copy && seen.is_from_stdin;
+    Ok(start.map(|start| Found { start, end, takes_data }))
+}
+
+/// The lines behind a statement, with the one that ends them.
+fn data(script: &str, statement_end: usize) -> Option<Range<usize>> {
+    let first = statement_end + script.get(statement_end..)?.find('\n')? + 1;
+    if !script[statement_end..first].trim().is_empty() {
+        return None;
+    }
+    let mut at = first;
+    for line in script[first..].split_inclusive('\n') {
+        if line.trim_end_matches(['\r', '\n']) == END_OF_DATA {
+            return Some(first..at + END_OF_DATA.len());
+        }
+        at += line.len();
+    }
+    None
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn word_end(bytes: &[u8], at: usize, is_part: impl Fn(u8) -> bool) -> usize {
+    bytes[at..].iter().position(|byte| !is_part(*byte)).map_or(bytes.len(), |len| at + len)
+}
+
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    word_end(bytes, at, |byte| !matches!(byte, b'\n' | b'\r'))
+}
+
+/// What follows the next of these, which may be quoted by nothing. A quote that is written twice ends a string and begins
+/// another one, which comes to the same.
+fn after(bytes: &[u8], at: usize, quote: &[u8]) -> usize {
+    bytes[at..].windows(quote.len()).position(|part| part == quote).map_or(bytes.len(), |len| at + len + quote.len())
+}
+
+/// What follows a string that has begun here.
+fn after_string(bytes: &[u8], mut at: usize, has_escapes: bool) -> usize {
+    if !has_escapes {
+        return after(bytes, at, b"'");
+    }
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'\\' => at += 1,
+            b'\'' if bytes.get(at) == Some(&b'\'') => at += 1,
+            // A string goes on in another line, with the same rules.
+            b'\'' => match continuation(bytes, at) {
+                Some(next) => at = next,
+                None => return at,
+            },
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+/// What follows the quote that goes on with a string.
+fn continuation(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut next = at;
+    loop {
+        next = word_end(bytes, next, |byte| matches!(byte, b' ' | b'\t'..=b'\r'));
+        if !bytes[next..].starts_with(b"--") {
+            break;
+        }
+        next = line_end(bytes, next);
+    }
+    let is_on_another_line = bytes[at..next].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    (is_on_another_line && bytes.get(next) == Some(&b'\'')).then_some(next + 1)
+}
+
+/// What follows a string in dollars, or else the dollar.
+fn after_dollar(bytes: &[u8], at: usize) -> usize {
+    let tag_end = word_end(bytes, at + 1, |byte| is_name(byte) || byte.is_ascii_digit());
+    let is_tag = bytes.get(tag_end) == Some(&b'$') && !bytes[at + 1].is_ascii_digit();
+    if is_tag { after(bytes, tag_end + 1, &bytes[at..=tag_end]) } else { at + 1 }
+}
+
+/// The word that begins with the backslash.
+fn command(line: &str) -> &str {
+    line.split_whitespace().next().unwrap_or_default()
+}
+
+#[cold]
+fn psql_command(script: &str, at: usize) -> Error {
+    let command = command(&script[at..]);
+    Error::new(ErrorKind::SYNTAX, format!("`{command}` is a command of psql, not SQL"))
+        .with_position(at)
+        .with_hint("take it out of the script, or run the script with psql")
+}
+
+#[cold]
+fn no_end_of_data(at: usize) -> Error {
+    Error::new(ErrorKind::SYNTAX, "the data of COPY FROM STDIN has no end")
+        .with_position(at)
+        .with_hint("in a script it stands in the lines behind the statement, and ends with a line that is `\\.`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn split_as(mut script: &str, has_escapes: bool) -> Vec<&str> {
+        let mut statements = Vec::new();
+        while let Some(statement) = first_statement(script, has_escapes).unwrap() {
+            statements.push(&script[statement.clone()]);
+            script = &script[statement.end..];
+        }
+        statements
+    }
+
+    fn split(script: &str) -> Vec<&str> {
+        split_as(script, false)
+    }
+
+    #[test]
+    fn statements_end_at_semicolons_that_are_not_quoted() {
+        for statement in [
+            "SELECT ';', 'it''s;', \";\"\";\", E'\\';', e'a'\n  -- x;\n  '\\';', U&'\\;' ;",
+            "SELECT $$;$$, $a$ $$;$b$;$a$, $ä1$;$ä1$, a$b$c, $1 ;",
+            "SELECT /* ; /* ; */ ; */ 1 -- ;\n ;",
+            "CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);",
+            "CREATE OR REPLACE FUNCTION f(begin int) RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE 1 WHEN 2 THEN 3 END; END;",
+            "create procedure p() begin atomic select 1; end;",
+            "CREATE FUNCTION f() RETURNS int AS $x$ BEGIN; END $x$ LANGUAGE plpgsql;",
+            "BEGIN;",
+            "END;",
+            "SELECT CASE WHEN true THEN 1 END;",
+        ] {
+            assert_eq!(split(&format!("{statement} SELECT 2")), [statement, "SELECT 2"]);
+        }
+        assert_eq!(split("SELECT 'a\\'; SELECT '"), ["SELECT 'a\\';", "SELECT '"]);
+        assert_eq!(split_as("SELECT 'a\\'; SELECT '", true), ["SELECT 'a\\'; SELECT '"]);
+        assert_eq!(split("\u{feff}-- x;\r\n;;SELECT 1\r\n-- y"), ["SELECT 1"]);
+        for whole in ["SELECT 'x;", "SELECT $a$;$b$", "SELECT \"x;", "/* open;", "SELECT (1;"] {
+            assert_eq!(split(whole), [whole]);
+        }
+        for empty in ["", ";", " -- x", "/* ; */;", "\u{feff}", "\\restrict x\n\\unrestrict x"] {
+            assert!(split(empty).is_empty(), "{empty}");
+        }
+    }
+
+    #[test]
+    fn data_belongs_to_its_copy() {
+        let script =
+            "COPY \"a;b\" (x) FROM stdin;\r\n1;\\N\n\\\\.\n\\.\nCOPY t TO STDOUT;COPY (SELECT 1) FROM 'stdin';";
+        let copy = "COPY \"a;b\" (x) FROM stdin;\r\n1;\\N\n\\\\.\n\\.";
+        assert_eq!(split(script), [copy, "COPY t TO STDOUT;", "COPY (SELECT 1) FROM 'stdin';"]);
+        assert_eq!(copy_with_data(copy, false), Some(("COPY \"a;b\" (x) FROM stdin;", "1;\\N\n\\\\.\n")));
+        assert_eq!(copy_with_data("COPY t FROM STDIN;\n\\.", false), Some(("COPY t FROM STDIN;", "")));
+        for other in ["COPY t FROM STDIN;\nDELETE FROM t", "SELECT 1;\n\\.", "COPY t TO STDOUT;\n\\."] {
+            assert_eq!(copy_with_data(other, false), None, "{other}");
+        }
+        for (open, at) in [("COPY t FROM STDIN;\n1\n", 0), (" COPY t FROM STDIN; SELECT 1;\n\\.\n", 1)] {
+            let error = first_statement(open, false).unwrap_err();
+            assert_eq!(error.record().position.into_option(), Some(at), "{open}");
+        }
+    }
+
+    #[test]
+    fn a_command_of_psql_is_named_with_its_place() {
+        for (script, command, at) in
+            [("-- x\n\\connect chinook\n", "`\\connect`", 5), ("SELECT 1 \\gset", "`\\gset`", 9)]
+        {
+            let error = first_statement(script, false).unwrap_err();
+            assert!(error.to_string().contains(command), "{error}");
+            assert_eq!(error.record().position.into_option(), Some(at));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_cut_into_pieces_that_are_not_empty(
+            script in "(\\PC|[-/*'\"$\\\\;(). \n]|CREATE|FUNCTION|BEGIN|END|COPY|FROM|STDIN|E'){0,60}",
+            has_escapes in any::<bool>(),
+        ) {
+            let mut rest = &*script;
+            while let Ok(Some(statement)) = first_statement(rest, has_escapes) {
+                prop_assert!(statement.end > statement.start);
+                copy_with_data(&rest[statement.clone()], has_escapes);
+                rest = &rest[statement.end..];
+            }
+        }
+    }
+}
