@@ -1,8 +1,8 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Done, IntoSql, Query, Script, Session, ToParams, Transaction,
-    TransactionOptions, many,
+    Capability, Connection, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Query, Script, Session, ToParams,
+    Transaction, TransactionOptions, many,
     pool::{Pool, PoolStatus, PooledSession},
     query::Source,
     transaction::SessionRef,
@@ -84,6 +84,29 @@ impl Database {
     #[track_caller]
     pub fn execute(&self, sql: impl IntoSql) -> Query<'_> {
         self.query(sql)
+    }
+
+    /// Finds out whether a statement fits the type that its rows are read into; see [`Query::check`], which looks at parameters
+    /// as well.
+    ///
+    /// ```no_run
+    /// # #[derive(montrs_orm::FromRow)]
+    /// # struct User { id: i64, name: String }
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// db.check::<User>("SELECT id, name FROM users").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Query::check`].
+    #[track_caller]
+    pub fn check<T: FromRow<'static> + 'static>(
+        &self,
+        sql: impl IntoSql,
+    ) -> impl Future<Output = Result<(), DbError>> + Send + '_ {
+        self.query(sql).check::<T>()
     }
 
     /// An operation of the driver's own on any connection of the pool; see [`Session::command`].

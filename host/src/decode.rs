@@ -36,25 +36,33 @@ pub trait Decode<'r>: Sized {
 
 /// Why a value does not fit a type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DecodeError(Cow<'static, str>);
+#[error("{message}")]
+pub struct DecodeError {
+    message: Cow<'static, str>,
+    /// Whether no value of this kind fits the type.
+    pub(crate) is_of_kind: bool,
+}
 
 impl DecodeError {
-    /// An error with this message.
+    /// This very value does not fit the type, although others of its kind may.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(message.into())
+        Self { message: message.into(), is_of_kind: false }
+    }
+
+    /// No value of this kind fits the type, which a [check](crate::Query::check) finds without a value.
+    pub fn of_kind(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), is_of_kind: true }
     }
 
     /// The value is of another kind than the type can hold.
     #[cold]
     pub fn unexpected(value: ValueRef<'_>) -> Self {
-        Self(match value {
-            ValueRef::Null => "it is NULL: use Option where a column can be NULL".into(),
-            ValueRef::OtherBytes(_) => {
-                "its bytes are not UTF-8 text, or of a type that has no form of its own here: read them as Vec<u8>"
-                    .into()
-            }
-            other => format!("its value is {}", noun(other)).into(),
+        Self::of_kind(match value {
+            ValueRef::Null => Cow::Borrowed("it is NULL: use Option where a column can be NULL"),
+            ValueRef::OtherBytes(_) => Cow::Borrowed(
+                "its bytes are not UTF-8 text, or of a type that has no form of its own here: read them as Vec<u8>",
+            ),
+            other => Cow::Owned(format!("its value is {}", noun(other))),
         })
     }
 

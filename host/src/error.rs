@@ -87,6 +87,8 @@ pub enum DbErrorKind {
     RowNotFound,
     /// No column of that name or position in the result, or more than one.
     ColumnNotFound,
+    /// A statement does not fit the types that it is used with, as a check found without running it.
+    Mismatch,
     /// No connection was free within the time allowed.
     PoolTimeout,
     /// The pool is closed.
@@ -260,6 +262,11 @@ impl DbError {
         if let Some(place) = &self.0.place {
             return Some(place.offset);
         }
+        self.position_in_sql()
+    }
+
+    /// Where in the statement, as a byte offset, also when that is part of a script.
+    pub(crate) fn position_in_sql(&self) -> Option<usize> {
         self.0.record.as_ref()?.position.into_option().map(|position| position as usize)
     }
 

@@ -25,6 +25,7 @@ impl DbErrorKind {
         Self::Decode,
         Self::RowNotFound,
         Self::ColumnNotFound,
+        Self::Mismatch,
         Self::Serialization,
         Self::Deadlock,
         Self::LockTimeout,
@@ -97,6 +98,7 @@ impl DbErrorKind {
             Self::Decode => "DB_DECODE",
             Self::RowNotFound => "DB_ROW_NOT_FOUND",
             Self::ColumnNotFound => "DB_COLUMN_NOT_FOUND",
+            Self::Mismatch => "DB_MISMATCH",
             Self::PoolTimeout => "DB_POOL_TIMEOUT",
             Self::PoolClosed => "DB_POOL_CLOSED",
             Self::Configuration => "DB_CONFIGURATION",
@@ -107,6 +109,18 @@ impl DbErrorKind {
             Self::DriverPanicked => "DB_DRIVER_PANICKED",
             Self::DriverProtocol => "DB_DRIVER_PROTOCOL",
         }
+    }
+}
+
+impl DbErrorKind {
+    /// What errors of this kind mean, in one sentence or two.
+    pub fn meaning(self) -> String {
+        cause(&DbError::new(self, ""))
+    }
+
+    /// What can be done about errors of this kind in general, the likeliest first.
+    pub fn fixes(self) -> Vec<String> {
+        fixes(&DbError::new(self, ""))
     }
 }
 
@@ -130,13 +144,13 @@ impl AiError for DbError {
         }
         if let Some(sql) = self.sql() {
             out.push_str(&format!("\nStatement: {sql}"));
-            let start = Place::default();
-            let place = match self.place() {
-                Some(place) => Some(*place),
-                None => self.position().and_then(|position| sql.get(..position)).map(|before| start.after(before)),
-            };
+            let before = self.position_in_sql().and_then(|position| sql.get(..position));
+            let place = self.place().copied().or_else(|| Some(Place::default().after(before?)));
             if let Some(Place { line, column, .. }) = place {
                 out.push_str(&format!("\nPlace: line {line}, column {column}"));
+            }
+            if let Some(before) = before {
+                out.push_str(&format!("\n{}", marked(sql, before.len())));
             }
         }
         out
@@ -157,6 +171,15 @@ impl AiError for DbError {
     fn documentation_refs(&self) -> Vec<String> {
         vec![format!("docs/errors.md#{}", self.error_code().to_ascii_lowercase())]
     }
+}
+
+/// The line of a statement that this offset is in, with a mark under the place.
+fn marked(sql: &str, offset: usize) -> String {
+    let (before, after) = sql.split_at(offset);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let end = offset + after.find('\n').unwrap_or(after.len());
+    let indent = " ".repeat(before[start..].chars().count());
+    format!("  {}\n  {indent}^", sql[start..end].trim_end())
 }
 
 /// The column or columns concerned with their table, as far as they are known.
@@ -224,6 +247,7 @@ fn cause(error: &DbError) -> String {
         K::Decode => "A value of the result does not fit the Rust type that it is read into.".into(),
         K::RowNotFound => "The statement returned no row, and fetch_one and fetch_scalar need one.".into(),
         K::ColumnNotFound => "The result does not have the column that is asked for, or has it twice.".into(),
+        K::Mismatch => "A check has found that a statement does not fit the types that it is used with.".into(),
         K::PoolTimeout => "All connections of the pool stayed in use for as long as a caller may wait.".into(),
         K::PoolClosed => "The database was closed by this application.".into(),
         K::Configuration => "The URL or another setting is wrong.".into(),
@@ -322,6 +346,7 @@ fn fixes(error: &DbError) -> Vec<String> {
             "Name the column in the SELECT list, with AS where its name differs.",
             "Use #[orm(rename = \"...\")] or #[orm(default)] on the field.",
         ],
+        K::Mismatch => &["Change the statement, or the types of the fields and parameters, as the report says."],
         K::PoolTimeout => &[
             "Return connections sooner: finish transactions and streams, and do not hold one connection while waiting for another.",
             "Raise max_connections, if the database can take more.",
@@ -351,14 +376,19 @@ mod tests {
         let mut out = String::from(
             "# Errors\n\n\
              Every error is a `DbError`. Its kind has a stable code, which never changes its meaning; `AiError` gives the code,\n\
-             an explanation with the names of the case at hand, and fixes. This page is written by the tests from the code.\n",
+             an explanation with the names of the case at hand, and fixes; so does `montrs-db explain CODE`. This page is written by\n\
+             the tests from the code: for each code what it means, an example, and what can be done.\n",
         );
         for kind in DbErrorKind::ALL {
-            let error = DbError::new(*kind, "");
-            out.push_str(&format!("\n## {}\n\n{}\n\n", kind.code(), cause(&error)));
-            fixes(&error).iter().for_each(|fix| out.push_str(&format!("- {fix}\n")));
+            out.push_str(&format!("\n## {}\n\n{}\n\n", kind.code(), kind.meaning()));
+            out.push_str(&format!("Example: {}\n\n", in_markdown(kind.example())));
+            kind.fixes().iter().for_each(|fix| out.push_str(&format!("- {fix}\n")));
         }
         out
+    }
+
+    fn in_markdown(text: &str) -> String {
+        text.chars().flat_map(|c| "*_<".contains(c).then_some('\\').into_iter().chain([c])).collect()
     }
 
     #[test]
@@ -368,7 +398,10 @@ mod tests {
             std::fs::write(&path, catalogue()).unwrap();
         }
         let written = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(written, catalogue(), "run the tests with MONTRS_WRITE_DOCS=1 to write it anew");
+        assert!(
+            written == catalogue(),
+            "docs/errors.md is outdated: run the tests with MONTRS_WRITE_DOCS=1 to write it anew"
+        );
     }
 
     #[test]
@@ -376,5 +409,12 @@ mod tests {
         assert_eq!(DbErrorKind::ALL.len(), DbErrorKind::DriverProtocol as usize + 1, "DriverProtocol is the last kind");
         let codes: std::collections::BTreeSet<&str> = DbErrorKind::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(codes.len(), DbErrorKind::ALL.len());
+    }
+
+    #[test]
+    fn the_mark_stands_under_the_place() {
+        assert_eq!(marked("SELECT\n ü, x\nFROM t", "SELECT\n ü, ".len()), "   ü, x\n      ^");
+        assert_eq!(marked("SELECT", 0), "  SELECT\n  ^");
+        assert_eq!(marked("SELECT", 6), "  SELECT\n        ^");
     }
 }

@@ -1,6 +1,6 @@
 //! From rows to structs.
 
-use crate::{Columns, DbError, DbErrorKind, Decode, Row, row::short_type_name};
+use crate::{Columns, DbError, DbErrorKind, Decode, Row, check, row::short_type_name};
 
 /// A type that a row can be read into.
 ///
@@ -47,8 +47,8 @@ use crate::{Columns, DbError, DbErrorKind, Decode, Row, row::short_type_name};
 ///         fields.push(Field { name: "y", rust_field: "y", rust_type: "i64", required: true });
 ///     }
 ///     fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
-///         plan.column(columns, "x")?;
-///         plan.column(columns, "y")
+///         plan.column::<i64>(columns, "x")?;
+///         plan.column::<i64>(columns, "y")
 ///     }
 ///     fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
 ///         Ok(Point { x: row.take()?, y: row.take()? })
@@ -97,6 +97,8 @@ pub struct Field {
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     positions: Vec<u32>,
+    /// What does not fit, where that is [asked for](Plan::misfits) instead of the positions.
+    misfits: Option<Vec<String>>,
 }
 
 /// The position of a column that is missing and has a default.
@@ -110,46 +112,90 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Adds the column of this name.
+    /// All that does not fit between a type and columns: names, kinds of values, NULL.
+    pub(crate) fn misfits<'r, T: FromRow<'r>>(columns: &Columns) -> Result<Vec<String>, DbError> {
+        let mut plan = Self { positions: Vec::new(), misfits: Some(Vec::new()) };
+        T::resolve(columns, &mut plan)?;
+        Ok(plan.misfits.unwrap_or_default())
+    }
+
+    /// Adds the column of this name, which is read as `T`.
     ///
     /// # Errors
     ///
     /// [`DbErrorKind::ColumnNotFound`] when there is none, or more than one.
-    pub fn column(&mut self, columns: &Columns, name: &str) -> Result<(), DbError> {
-        let position = columns.require(name)?;
-        self.push(position);
-        Ok(())
+    pub fn column<'r, T: Decode<'r>>(&mut self, columns: &Columns, name: &str) -> Result<(), DbError> {
+        let position = columns.require(name);
+        self.add::<T>(columns, position.map(Some))
     }
 
-    /// Adds the column of this name, or a gap for [`RowReader::take_or_else`].
+    /// Adds the column of this name, which is read as `T`, or a gap for [`RowReader::take_or_else`].
     ///
     /// # Errors
     ///
     /// [`DbErrorKind::ColumnNotFound`] when there is more than one.
-    pub fn optional_column(&mut self, columns: &Columns, name: &str) -> Result<(), DbError> {
-        match columns.position(name)? {
-            Some(position) => self.push(position),
-            None => self.positions.push(MISSING),
-        }
-        Ok(())
+    pub fn optional_column<'r, T: Decode<'r>>(&mut self, columns: &Columns, name: &str) -> Result<(), DbError> {
+        let position = columns.position(name);
+        self.add::<T>(columns, position)
     }
 
-    /// Adds the first `count` columns, whatever their names.
+    /// Requires that the result has so many columns, which are then named by [`next_column`](Self::next_column).
     ///
     /// # Errors
     ///
     /// [`DbErrorKind::ColumnNotFound`] when there are not exactly so many.
-    pub fn leading_columns(&mut self, columns: &Columns, count: usize) -> Result<(), DbError> {
-        if columns.len() != count {
-            let message = format!("the result has {} columns, and {count} are read by position", columns.len());
-            return Err(DbError::new(DbErrorKind::ColumnNotFound, message));
+    pub fn column_count(&mut self, columns: &Columns, count: usize) -> Result<(), DbError> {
+        if columns.len() == count {
+            return Ok(());
         }
-        (0..count).for_each(|position| self.push(position));
-        Ok(())
+        let message = format!("the result has {} columns, and {count} are read by position", columns.len());
+        self.refuse(DbError::new(DbErrorKind::ColumnNotFound, message))
     }
 
-    fn push(&mut self, position: usize) {
-        self.positions.push(u32::try_from(position).unwrap_or(MISSING));
+    /// Adds the column after the one that was added last, whatever its name. It is read as `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErrorKind::ColumnNotFound`] when there is none.
+    pub fn next_column<'r, T: Decode<'r>>(&mut self, columns: &Columns) -> Result<(), DbError> {
+        let position = self.positions.last().map_or(0, |last| last.wrapping_add(1) as usize);
+        if position >= columns.len() {
+            let message = format!("the result has {} columns, and more are read by position", columns.len());
+            return self.refuse(DbError::new(DbErrorKind::ColumnNotFound, message));
+        }
+        self.add::<T>(columns, Ok(Some(position)))
+    }
+
+    fn add<'r, T: Decode<'r>>(
+        &mut self,
+        columns: &Columns,
+        position: Result<Option<usize>, DbError>,
+    ) -> Result<(), DbError> {
+        match position {
+            Ok(Some(position)) => {
+                if let Some(misfits) = &mut self.misfits {
+                    misfits.extend(columns.get(position).and_then(check::misfit::<T>));
+                }
+                self.positions.push(u32::try_from(position).unwrap_or(MISSING));
+                Ok(())
+            }
+            Ok(None) => {
+                self.positions.push(MISSING);
+                Ok(())
+            }
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    /// Ends with an error, or notes it where all are asked for.
+    fn refuse(&mut self, error: DbError) -> Result<(), DbError> {
+        match &mut self.misfits {
+            Some(misfits) => {
+                misfits.push(check::with_fixes(&error));
+                Ok(())
+            }
+            None => Err(error),
+        }
     }
 }
 
@@ -222,7 +268,8 @@ macro_rules! scalars {
             fn fields(_: &mut Vec<Field>) {}
 
             fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
-                plan.leading_columns(columns, 1)
+                plan.column_count(columns, 1)?;
+                plan.next_column::<$type>(columns)
             }
 
             #[inline]
@@ -255,12 +302,27 @@ impl<'r, T: Decode<'r>> FromRow<'r> for Option<T> {
     fn fields(_: &mut Vec<Field>) {}
 
     fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
-        plan.leading_columns(columns, 1)
+        plan.column_count(columns, 1)?;
+        plan.next_column::<Self>(columns)
     }
 
     #[inline]
     fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
         row.take()
+    }
+}
+
+/// Nothing is read, whatever the columns: for statements whose rows do not matter.
+impl<'r> FromRow<'r> for () {
+    fn fields(_: &mut Vec<Field>) {}
+
+    fn resolve(_: &Columns, _: &mut Plan) -> Result<(), DbError> {
+        Ok(())
+    }
+
+    #[inline]
+    fn read(_: &mut RowReader<'r>) -> Result<Self, DbError> {
+        Ok(())
     }
 }
 
@@ -271,7 +333,9 @@ macro_rules! tuples {
             fn fields(_: &mut Vec<Field>) {}
 
             fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
-                plan.leading_columns(columns, [$(stringify!($type)),+].len())
+                plan.column_count(columns, [$(stringify!($type)),+].len())?;
+                $(plan.next_column::<$type>(columns)?;)+
+                Ok(())
             }
 
             #[inline]

@@ -36,6 +36,7 @@
 mod ai_error;
 mod builder;
 mod calendar;
+mod check;
 mod columns;
 mod config;
 mod connection;
@@ -44,6 +45,7 @@ mod database;
 mod decode;
 mod encode;
 mod error;
+mod error_example;
 mod error_guide;
 mod executor;
 mod from_row;
@@ -65,6 +67,7 @@ mod value;
 
 pub use ai_error::AiError;
 pub use builder::DatabaseBuilder;
+pub use check::Checks;
 pub use columns::{Column, Columns};
 pub use connection::Connection;
 pub use cursor::Cursor;

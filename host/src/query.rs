@@ -2,7 +2,7 @@
 
 use crate::{
     Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, IntoSql, Row, RowStream, RuntimeSql, Sql,
-    StatementInfo, Upload, cursor::Cursor, encode, session::Session, transaction::SessionRef,
+    StatementInfo, Upload, check, cursor::Cursor, encode, session::Session, transaction::SessionRef,
 };
 use montrs_driver_abi::ParamBuffer;
 use std::{panic::Location, pin::Pin};
@@ -184,6 +184,36 @@ impl<'e> Query<'e> {
     /// What the database says.
     pub async fn cursor(self) -> Result<Cursor<'e>, DbError> {
         self.start(0).await
+    }
+
+    /// Finds out, without running the statement, whether it and the types that it is used with fit together: whether the
+    /// database can parse it, whether the result has the columns that `T` reads, of kinds that it can read, with an `Option`
+    /// where the database says that a column can be NULL; and, if parameters are bound, whether their number and kinds fit.
+    /// `()` is for statements without rows. For a test, or for start-up; see [`Checks`](crate::Checks) for many of them.
+    ///
+    /// What depends on values is not found: an integer that is too large for the field, a text that is no UUID.
+    ///
+    /// ```no_run
+    /// # #[derive(montrs_orm::FromRow)]
+    /// # struct User { id: i64, name: String }
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// db.query("SELECT id, name FROM users WHERE id = $1").bind(1).check::<User>().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the database says of the statement; [`Mismatch`](DbErrorKind::Mismatch) with a list of all that does not fit;
+    /// [`Unsupported`](DbErrorKind::Unsupported) where the driver cannot tell.
+    pub async fn check<T: FromRow<'static>>(self) -> Result<(), DbError> {
+        let Self { source, sql, is_command, mut parameters } = self;
+        if let Some(error) = parameters.error.take() {
+            return Err(error.in_statement(sql.as_str()));
+        }
+        let describing = Query { source, sql: sql.clone(), is_command, parameters: Box::default() };
+        let info = describing.describe().await?;
+        check::misfits::<T>(&info, &parameters.values.as_params()).map_err(|error| error.in_statement(sql.as_str()))
     }
 
     /// Tells parameters and columns of the statement without running it. Bound values are not looked at.

@@ -104,7 +104,8 @@ pub(crate) fn short_type_name<T>() -> String {
     for c in std::any::type_name::<T>().chars() {
         match c {
             ':' => word.clear(),
-            c if c.is_alphanumeric() || c == '_' => word.push(c),
+            // `{{closure}}` is the path of what is declared in one.
+            c if c.is_alphanumeric() || "_{}".contains(c) => word.push(c),
             c => {
                 short.push_str(&std::mem::take(&mut word));
                 short.push(c);

@@ -187,3 +187,28 @@ fn the_same_tool_prints_the_same_on_both_databases() {
         assert_eq!((failed.status.code(), &error["error"]["code"]), (Some(1), &"DB_SYNTAX".into()));
     }
 }
+
+#[test]
+fn explain_tells_what_a_code_means() {
+    let explain = |arguments: &[&str]| tool().arg("explain").args(arguments).output().expect("it runs");
+    let output = explain(&["DB_UNIQUE_VIOLATION"]);
+    assert!(output.status.success());
+    let page = text(&output);
+    assert!(page.starts_with("DB_UNIQUE_VIOLATION: A row with the same value exists already"), "{page}");
+    assert!(
+        page.contains("\nExample: INSERT INTO users") && page.contains("\n  2. Use INSERT ... ON CONFLICT"),
+        "{page}"
+    );
+
+    let list = explain(&[]);
+    assert!(text(&list).lines().any(|line| line.starts_with("DB_BUSY ")), "{}", text(&list));
+    let all: serde_json::Value = serde_json::from_slice(&explain(&["--format", "json"]).stdout).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), text(&list).lines().count());
+    let one: serde_json::Value = serde_json::from_slice(&explain(&["db_busy", "--format", "json"]).stdout).unwrap();
+    assert_eq!((&one["code"], &one["kind"]), (&"DB_BUSY".into(), &"Busy".into()));
+
+    let unknown = explain(&["DB_UNIQE_VIOLATION"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let message = String::from_utf8(unknown.stderr).unwrap();
+    assert!(message.contains("CLI_UNKNOWN_CODE") && message.contains("Did you mean DB_UNIQUE_VIOLATION?"), "{message}");
+}

@@ -1,5 +1,7 @@
 //! The suites that are not about one database, on PostgreSQL: see [`montrs_tests::Place`].
 
+#[path = "checks.rs"]
+mod checks;
 #[path = "dropped_futures.rs"]
 mod dropped_futures;
 #[path = "errors.rs"]

@@ -78,7 +78,8 @@ fn reader(name: &str, typtype: &str, oid: u32, base: u32) -> Reader {
     }
 }
 
-const ORIGINS: &str = "SELECT a.attrelid, a.attnum, c.relname, a.attname, a.attnotnull \
+/// Of a view, it is not known which of its columns can be NULL.
+const ORIGINS: &str = "SELECT a.attrelid, a.attnum, c.relname, a.attname, a.attnotnull OR c.relkind IN ('v', 'm') \
      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
      WHERE a.attnum > 0 AND a.attrelid IN (";
 

@@ -6,6 +6,7 @@ pub(crate) use callbacks::{Findings, Watch};
 
 use crate::statement::Statement;
 use libsqlite3_sys as ffi;
+use montrs_driver_sdk::Nullability;
 use std::{
     cell::Cell,
     ffi::{CStr, CString, c_char, c_int},
@@ -228,10 +229,12 @@ impl Handle {
         unsafe { ffi::sqlite3_last_insert_rowid(self.db.as_ptr()) }
     }
 
-    /// Whether a table's column is declared so that it cannot be NULL; `None` where there is no such table.
-    pub(crate) fn is_not_null(&self, schema: &str, table: &str, column: &str) -> Option<bool> {
-        let (schema, table, column) =
-            (CString::new(schema).ok()?, CString::new(table).ok()?, CString::new(column).ok()?);
+    /// Whether a table's column can be NULL, as far as its declaration tells.
+    pub(crate) fn declared_nullability(&self, schema: &str, table: &str, column: &str) -> Nullability {
+        let (Ok(schema), Ok(table), Ok(column)) = (CString::new(schema), CString::new(table), CString::new(column))
+        else {
+            return Nullability::UNKNOWN;
+        };
         let (mut not_null, mut primary_key, mut autoincrement) = (0, 0, 0);
         // SAFETY: the names are C strings, and each pointer is null or valid for a write.
         let code = unsafe {
@@ -247,7 +250,13 @@ impl Handle {
                 &mut autoincrement,
             )
         };
-        (code == ffi::SQLITE_OK).then_some(not_null != 0 || autoincrement != 0)
+        match code {
+            ffi::SQLITE_OK if not_null != 0 || autoincrement != 0 => Nullability::NOT_NULL,
+            // The key is the number of the row, which is not NULL; or another column, which can be.
+            ffi::SQLITE_OK if primary_key != 0 => Nullability::UNKNOWN,
+            ffi::SQLITE_OK => Nullability::NULLABLE,
+            _ => Nullability::UNKNOWN,
+        }
     }
 
     /// What SQLite says of the call that has just failed with this code.

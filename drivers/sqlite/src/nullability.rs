@@ -2,7 +2,7 @@
 //!
 //! SQLite tells it of tables, not of results: a column that is declared NOT NULL is NULL behind an outer join, in a scalar
 //! subquery or an aggregate without rows, or in the second part of a UNION. So the answer is "not NULL" only for statements
-//! without any of that, and "not known" for the rest.
+//! without any of that. A column that is declared neither NOT NULL nor as a key can be NULL. The rest is not known.
 
 use crate::{
     handle::{Failure, Handle},
@@ -20,10 +20,9 @@ pub(crate) fn of(handle: &Handle, statement: &Statement, sql: &str) -> Result<Ve
         let Some(origin) = statement.column_origin(column) else {
             return Nullability::UNKNOWN;
         };
-        match handle.is_not_null(&origin.schema, &origin.table, &origin.column) {
-            Some(true) if is_plain => Nullability::NOT_NULL,
-            // Not `NULLABLE` with certainty: the key of a table is not NULL either.
-            _ => Nullability::UNKNOWN,
+        match handle.declared_nullability(&origin.schema, &origin.table, &origin.column) {
+            Nullability::NOT_NULL if !is_plain => Nullability::UNKNOWN,
+            declared => declared,
         }
     };
     Ok((0..statement.column_count()).map(nullability).collect())

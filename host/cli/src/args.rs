@@ -16,7 +16,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// What both commands need to know.
+/// What the commands need to know.
 #[derive(Debug, Default, ArgGroup)]
 pub(crate) struct Settings {
     /// A directory with drivers, or several separated as in PATH; can be repeated. Only these are searched then.
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Lists the drivers that are found, and why other files are not used.
     Drivers(DriversArgs),
+    /// Tells what the code of an error means, what leads to it and what can be done; without a code, lists all of them.
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, ArgGroup)]
@@ -69,6 +71,24 @@ pub(crate) struct DriversArgs {
     /// How the drivers are printed.
     #[arg(long, value_enum, default_value_t = DriversFormat::Table)]
     pub(crate) format: DriversFormat,
+}
+
+#[derive(Debug, ArgGroup)]
+pub(crate) struct ExplainArgs {
+    /// The code, such as DB_UNIQUE_VIOLATION.
+    pub(crate) code: Option<String>,
+
+    /// How the explanation is printed.
+    #[arg(long, value_enum, default_value_t = TextFormat::Text)]
+    pub(crate) format: TextFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TextFormat {
+    /// For people.
+    Text,
+    /// An object, or an array of all of them.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,6 +118,7 @@ impl DriversFormat {
 const AFTER_HELP: &str = "\
 Examples:
   montrs-db drivers
+  montrs-db explain DB_UNIQUE_VIOLATION
   montrs-db --url sqlite:app.db query 'CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)'
   montrs-db --url sqlite:app.db query 'INSERT INTO t (name) VALUES ($1)' --param Ada
   montrs-db --url sqlite:app.db query 'SELECT * FROM t WHERE id = :id' --named id=1

@@ -1,4 +1,4 @@
-//! `montrs-db`: runs SQL on any database that there is a driver for, and lists the drivers that are installed.
+//! `montrs-db`: runs SQL on any database that there is a driver for, lists the drivers that are installed, and explains errors.
 //!
 //! It is an application of `montrs_orm` like any other: it names no database and links no database client.
 //!
@@ -14,6 +14,7 @@ mod csv_rows;
 mod drivers;
 mod drivers_table;
 mod excerpt;
+mod explain;
 mod failure;
 mod interrupt;
 mod json;
@@ -26,7 +27,7 @@ mod settings;
 mod table;
 mod value_text;
 
-use args::{Command, DriversArgs, Format, QueryArgs};
+use args::{Command, DriversArgs, Format, QueryArgs, TextFormat};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
             (query(args.settings, command), as_json)
         }
         Command::Drivers(command) => (drivers(&args.settings, &command), command.format.is_json()),
+        Command::Explain(command) => {
+            (explain::explain(command.code.as_deref(), command.format), command.format == TextFormat::Json)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

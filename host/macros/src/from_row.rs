@@ -80,11 +80,11 @@ fn resolve(field: &RowField<'_>, row: &Lifetime) -> Option<TokenStream> {
     let (ty, column) = (field.ty, &field.column);
     Some(match &field.source {
         Source::Column { default: None, .. } => {
-            quote_spanned! { Span::mixed_site() => ::montrs_orm::Plan::column(__plan, __columns, #column)?; }
+            quote_spanned! { at(ty) => ::montrs_orm::Plan::column::<#ty>(__plan, __columns, #column)?; }
         }
         Source::Column { default: Some(_), .. } => {
-            quote_spanned! { Span::mixed_site() =>
-                ::montrs_orm::Plan::optional_column(__plan, __columns, #column)?;
+            quote_spanned! { at(ty) =>
+                ::montrs_orm::Plan::optional_column::<#ty>(__plan, __columns, #column)?;
             }
         }
         Source::Flatten => {
@@ -230,8 +230,8 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
         __columns: &::montrs_orm::Columns,
         __plan: &mut ::montrs_orm::Plan,
     ) -> ::core::result::Result<(), ::montrs_orm::DbError> {
-        ::montrs_orm::Plan::column(__plan, __columns, "id")?;
-        ::montrs_orm::Plan::optional_column(__plan, __columns, "mail")?;
+        ::montrs_orm::Plan::column::<i64>(__plan, __columns, "id")?;
+        ::montrs_orm::Plan::optional_column::<Option<String>>(__plan, __columns, "mail")?;
         <Address as ::montrs_orm::FromRow<'__r>>::resolve(__columns, __plan)?;
         ::core::result::Result::Ok(())
     }
@@ -301,6 +301,6 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
     fn raw_identifiers_read_the_column_without_the_prefix() {
         let expanded = expanded("struct A { r#type: r#enum }");
         assert!(expanded.contains("r#type: ::montrs_orm::RowReader::take::<r#enum>(__row)?"), "{expanded}");
-        assert!(expanded.contains(r#"::montrs_orm::Plan::column(__plan, __columns, "type")?"#), "{expanded}");
+        assert!(expanded.contains(r#"::montrs_orm::Plan::column::<r#enum>(__plan, __columns, "type")?"#), "{expanded}");
     }
 }

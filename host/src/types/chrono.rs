@@ -93,7 +93,7 @@ impl Decode<'_> for DateTime<Utc> {
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::TimestampTz(v) => utc_of(v),
-            ValueRef::Timestamp(_) => Err(DecodeError::new(
+            ValueRef::Timestamp(_) => Err(DecodeError::of_kind(
                 "it is a date and time without time zone: read it as NaiveDateTime, and say which zone is meant",
             )),
             ValueRef::Text(text) => DateTime::<FixedOffset>::parse_from_rfc3339(text)

@@ -43,13 +43,17 @@ impl Columns {
 }
 
 impl Plan {
-    pub(crate) fn column(&mut self, columns: &Columns, name: &'static str) -> Result<(), DbError> {
+    pub(crate) fn column<'r, T: Decode<'r>>(&mut self, columns: &Columns, name: &'static str) -> Result<(), DbError> {
         let position = columns.position(name).ok_or_else(|| DbError(format!("no column {name}")))?;
         self.0.push(Some(position));
         Ok(())
     }
 
-    pub(crate) fn optional_column(&mut self, columns: &Columns, name: &'static str) -> Result<(), DbError> {
+    pub(crate) fn optional_column<'r, T: Decode<'r>>(
+        &mut self,
+        columns: &Columns,
+        name: &'static str,
+    ) -> Result<(), DbError> {
         self.0.push(columns.position(name));
         Ok(())
     }

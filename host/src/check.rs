@@ -1,0 +1,175 @@
+//! Whether a statement and the types that it is used with fit together, found out without running it.
+
+use crate::row::short_type_name;
+use crate::{AiError, Column, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, StatementInfo};
+use montrs_driver_abi::{Kind, Nullability, Params, Timestamp, ValueRef};
+
+/// Collects what is wrong with several statements, for one report: in a test, or at start-up.
+///
+/// ```no_run
+/// use montrs_orm::{Checks, Database, DbError, FromRow};
+///
+/// #[derive(FromRow)]
+/// struct User {
+///     id: i64,
+///     name: String,
+/// }
+///
+/// # async fn example(db: Database) -> Result<(), DbError> {
+/// let mut checks = Checks::new();
+/// checks.add(db.query("SELECT id, name FROM users WHERE id = $1").bind(1).check::<User>().await);
+/// checks.add(db.check::<(i64,)>("SELECT count(*) FROM users").await);
+/// checks.add(db.execute("DELETE FROM users WHERE name = $1").bind("Ada").check::<()>().await);
+/// checks.finish()?; // the error lists all that is wrong with all of them
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "the report is made by finish()"]
+pub struct Checks {
+    checked: usize,
+    failed: Vec<DbError>,
+}
+
+impl Checks {
+    /// None so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds what a [check](crate::Query::check) has found.
+    pub fn add(&mut self, checked: Result<(), DbError>) {
+        self.checked += 1;
+        self.failed.extend(checked.err());
+    }
+
+    /// The report.
+    ///
+    /// # Errors
+    ///
+    /// [`Mismatch`](DbErrorKind::Mismatch) when anything is wrong: each statement concerned, with all that is wrong with it.
+    /// The only error is returned as it is.
+    pub fn finish(mut self) -> Result<(), DbError> {
+        match self.failed.len() {
+            0 => Ok(()),
+            1 => Err(self.failed.remove(0)),
+            failed => {
+                let mut report = format!("{failed} of {} statements do not fit:", self.checked);
+                for error in &self.failed {
+                    let sql = error.sql().unwrap_or("(no statement)");
+                    report.push_str(&format!("\n\n{}\n{}: {error}", sql.trim_end(), error.error_code()));
+                }
+                Err(DbError::new(DbErrorKind::Mismatch, report))
+            }
+        }
+    }
+}
+
+/// What does not fit between a statement and what it is used with.
+pub(crate) fn misfits<T: FromRow<'static>>(info: &StatementInfo, bound: &Params<'_>) -> Result<(), DbError> {
+    let mut misfits = Vec::new();
+    if !bound.is_empty() {
+        parameters(info, bound, &mut misfits);
+    }
+    misfits.extend(Plan::misfits::<T>(info.columns())?);
+    let message = match misfits.as_slice() {
+        [] => return Ok(()),
+        [only] => only.clone(),
+        several => format!("{} things do not fit:\n- {}", several.len(), several.join("\n- ")),
+    };
+    let error = DbError::new(DbErrorKind::Mismatch, message);
+    Err(error.during(format_args!("cannot be used with {}", short_type_name::<T>())))
+}
+
+/// What an error says, with what can be done about it.
+pub(crate) fn with_fixes(error: &DbError) -> String {
+    error.case_fixes().iter().fold(error.to_string(), |text, fix| format!("{text} - {fix}"))
+}
+
+/// Why a column cannot be read as `T`, if it cannot.
+pub(crate) fn misfit<'r, T: Decode<'r>>(column: Column<'_>) -> Option<String> {
+    let reason = wrong_kind::<T>(column.kind()).map(|error| error.to_string()).or_else(|| {
+        let can_be_null = column.nullability() == Nullability::NULLABLE && T::decode(ValueRef::Null).is_err();
+        can_be_null.then(|| {
+            format!(
+                "it can be NULL: use Option<{}>, or COALESCE where the statement leaves no NULL",
+                short_type_name::<T>()
+            )
+        })
+    })?;
+    let sql_type = match column.type_name() {
+        "" => String::new(),
+        type_name => format!(" (SQL type {type_name})"),
+    };
+    Some(format!("column {:?}{sql_type} cannot be read as {}: {reason}", column.name(), short_type_name::<T>()))
+}
+
+/// The error that values of this kind get, if no such value can be read as `T`: told by reading one.
+fn wrong_kind<'r, T: Decode<'r>>(kind: Kind) -> Option<DecodeError> {
+    const AT: Timestamp = Timestamp { seconds: 0, nanoseconds: 0 };
+    let sample = match kind {
+        Kind::BOOL => ValueRef::Bool(false),
+        Kind::I16 => ValueRef::I16(0),
+        Kind::I32 => ValueRef::I32(0),
+        Kind::I64 => ValueRef::I64(0),
+        Kind::F32 => ValueRef::F32(0.0),
+        Kind::F64 => ValueRef::F64(0.0),
+        Kind::DECIMAL => ValueRef::Decimal("0"),
+        Kind::TEXT => ValueRef::Text(""),
+        Kind::BYTES => ValueRef::Bytes(&[]),
+        Kind::DATE => ValueRef::Date(0),
+        Kind::TIME => ValueRef::Time(0),
+        Kind::TIMESTAMP => ValueRef::Timestamp(AT),
+        Kind::TIMESTAMP_TZ => ValueRef::TimestampTz(AT),
+        Kind::INTERVAL => ValueRef::Interval { months: 0, days: 0, microseconds: 0 },
+        Kind::UUID => ValueRef::Uuid([0; 16]),
+        Kind::JSON => ValueRef::Json("null"),
+        Kind::OTHER_TEXT => ValueRef::OtherText(""),
+        // Nothing is known of the values, or of the elements of an array.
+        _ => return None,
+    };
+    T::decode(sample).err().filter(|error| error.is_of_kind)
+}
+
+/// Compares the parameters that are bound with those of the statement.
+fn parameters(info: &StatementInfo, bound: &Params<'_>, misfits: &mut Vec<String>) {
+    let expected = info.parameters();
+    if !bound.has_names() && bound.len() != expected.len() {
+        misfits.push(format!("the statement has {} parameters, and {} are bound", expected.len(), bound.len()));
+    }
+    for index in 0..bound.len() {
+        let name = bound.name(index);
+        let parameter = match name {
+            Some(name) => expected.iter().find(|parameter| parameter.name() == Some(name)),
+            None => expected.get(index),
+        };
+        let shown = name.map_or_else(|| format!("${}", index + 1), |name| format!(":{name}"));
+        match (parameter, bound.get(index)) {
+            (None, _) if name.is_some() => misfits.push(format!("the statement has no parameter {shown}")),
+            (Some(parameter), Ok(value)) if !can_be_bound(value.kind(), parameter.kind()) => {
+                let (bound, expected) = (value.kind(), parameter.type_name());
+                misfits.push(format!("a value of kind {bound:?} is bound to {shown}, which is of type {expected}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a value of a kind may be bound to a parameter of another. Drivers convert; this rules out what cannot be meant.
+fn can_be_bound(bound: Kind, expected: Kind) -> bool {
+    const NUMBERS: &[Kind] = &[Kind::I16, Kind::I32, Kind::I64, Kind::F32, Kind::F64, Kind::DECIMAL];
+    const INTEGERS: &[Kind] = &[Kind::I16, Kind::I32, Kind::I64];
+    match (bound, expected) {
+        // Nothing is known, or the caller knows best.
+        (Kind::NULL | Kind::OTHER_TEXT | Kind::OTHER_BYTES, _) | (_, Kind::NULL) => true,
+        (Kind::BYTES, expected) => matches!(expected, Kind::BYTES | Kind::OTHER_BYTES | Kind::OTHER_TEXT),
+        (_, Kind::BYTES) => false,
+        // A text is read by the database as a literal of the type is; and everything has a text.
+        (Kind::TEXT, _) | (_, Kind::TEXT | Kind::JSON | Kind::OTHER_TEXT | Kind::OTHER_BYTES) => true,
+        (bound, Kind::BOOL) => bound == Kind::BOOL || INTEGERS.contains(&bound),
+        (bound, expected) if INTEGERS.contains(&expected) => INTEGERS.contains(&bound) || bound == Kind::DECIMAL,
+        (bound, expected) if NUMBERS.contains(&expected) => NUMBERS.contains(&bound),
+        (Kind::DATE, Kind::TIMESTAMP) => true,
+        (bound, expected) => bound == expected,
+    }
+}

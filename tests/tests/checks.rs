@@ -1,0 +1,159 @@
+//! Statements that are checked against the types that they are used with, without being run.
+
+use montrs_orm::{Checks, Database, DbError, DbErrorKind, FromRow};
+use montrs_tests::{on_postgres, open};
+
+#[derive(Debug, FromRow)]
+#[expect(dead_code, reason = "never read")]
+struct User<'r> {
+    id: i64,
+    name: &'r str,
+    email: Option<String>,
+    #[orm(default)]
+    logins: i32,
+    #[orm(flatten)]
+    address: Address,
+    #[orm(skip)]
+    selected: bool,
+}
+
+#[derive(Debug, FromRow)]
+#[expect(dead_code, reason = "never read")]
+struct Address {
+    street: String,
+    zip: Option<i64>,
+}
+
+async fn with_tables(db: &Database) {
+    db.execute(
+        "CREATE TABLE users (id BIGINT NOT NULL, name TEXT NOT NULL, email TEXT, street TEXT NOT NULL, zip BIGINT, \
+         score DOUBLE PRECISION NOT NULL)",
+    )
+    .await
+    .unwrap();
+}
+
+fn message(checked: Result<(), DbError>) -> String {
+    let error = checked.expect_err("it does not fit");
+    assert_eq!(error.kind(), DbErrorKind::Mismatch, "{error}");
+    assert!(!error.is_retryable() && !error.may_have_executed());
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_statement_that_fits_passes_and_is_not_run() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    db.check::<User<'_>>("SELECT id, name, email, street, zip FROM users").await.unwrap();
+    db.check::<User<'_>>("SELECT * FROM users").await.unwrap();
+    db.check::<(i64, String, Option<String>)>("SELECT id, name, email FROM users").await.unwrap();
+    db.check::<i64>("SELECT count(*) FROM users").await.unwrap();
+    let insert = "INSERT INTO users VALUES (1, 'Ada', NULL, '', NULL, 0) RETURNING id";
+    db.check::<(i64,)>(insert).await.unwrap();
+    db.check::<()>(insert).await.unwrap();
+    assert_eq!(db.query("SELECT count(*) FROM users").fetch_scalar::<i64>().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_report_lists_all_that_does_not_fit() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    #[derive(FromRow)]
+    #[expect(dead_code, reason = "never read")]
+    struct Wrong {
+        id: String,
+        nme: String,
+        score: i64,
+        #[orm(flatten)]
+        address: Address,
+        #[orm(default)]
+        email: Option<Vec<u8>>,
+    }
+    let error = db.check::<Wrong>("SELECT id, name, score, zip, zip AS email FROM users").await.unwrap_err();
+    assert_eq!(error.sql(), Some("SELECT id, name, score, zip, zip AS email FROM users"));
+    let message = message(Err(error));
+    assert!(message.starts_with("cannot be used with Wrong: 5 things do not fit:\n- column \"id\""), "{message}");
+    for part in [
+        "cannot be read as String: its value is an integer, which fits i64\n",
+        "the result has no column \"nme\"; it has \"id\", \"name\", \"score\", \"zip\", \"email\" - Did you mean the column \"name\"?",
+        "cannot be read as i64: its value is a floating-point number, which fits f64\n",
+        "- the result has no column \"street\"",
+        "cannot be read as Option<Vec<u8>>: its value is an integer",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_can_be_null_needs_an_option() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    let found = message(db.check::<(String,)>("SELECT email FROM users").await);
+    assert!(found.contains("\"email\" (SQL type") && found.contains("it can be NULL: use Option<String>"), "{found}");
+    db.check::<(Option<String>,)>("SELECT email FROM users").await.unwrap();
+    db.check::<(String,)>("SELECT coalesce(email, '') FROM users").await.unwrap();
+    db.check::<(montrs_orm::Value,)>("SELECT email FROM users").await.unwrap();
+    db.execute("CREATE VIEW names AS SELECT name FROM users").await.unwrap();
+    db.check::<(String,)>("SELECT name FROM names").await.expect("of a view it is not known");
+}
+
+#[tokio::test]
+async fn columns_that_are_read_by_position_are_counted_and_compared() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    let found = message(db.check::<(i64,)>("SELECT id, name FROM users").await);
+    assert_eq!(found, "cannot be used with (i64,): the result has 2 columns, and 1 are read by position");
+    let found = message(db.check::<(i64, i64)>("SELECT id, name FROM users").await);
+    assert!(found.contains("column \"name\"") && found.ends_with("its value is text, which fits String"), "{found}");
+    let found = message(db.check::<(i64, String)>("DELETE FROM users").await);
+    assert!(found.contains("the result has 0 columns, and 2 are read by position"), "{found}");
+    message(db.check::<bool>("SELECT name FROM users").await);
+}
+
+#[tokio::test]
+async fn bound_parameters_are_compared() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    let sql = "SELECT id FROM users WHERE id = $1 AND name = $2";
+    db.query(sql).bind(1).bind("Ada").check::<i64>().await.unwrap();
+    db.query(sql).bind(None::<i64>).bind("Ada").check::<i64>().await.unwrap();
+    let found = message(db.query(sql).bind(1).check::<i64>().await);
+    assert_eq!(found, "cannot be used with i64: the statement has 2 parameters, and 1 are bound");
+    let wrong = db.query(sql).bind(true).bind(vec![1u8]).check::<i64>().await;
+    if !on_postgres() {
+        return wrong.expect("SQLite has no types of parameters");
+    }
+    let found = message(wrong);
+    assert!(found.contains("a value of kind BOOL is bound to $1, which is of type int8"), "{found}");
+    assert!(found.contains("a value of kind BYTES is bound to $2, which is of type text"), "{found}");
+}
+
+#[tokio::test]
+async fn what_the_database_refuses_is_its_own_error() {
+    let (db, _place) = open().await;
+    let error = db.check::<i64>("SELECT id FROM nowhere").await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::UndefinedTable);
+    let error = db.check::<i64>("SELEC 1").await.unwrap_err();
+    assert_eq!((error.kind(), error.position()), (DbErrorKind::Syntax, Some(0)));
+}
+
+#[tokio::test]
+async fn many_statements_make_one_report() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    let mut checks = Checks::new();
+    checks.add(db.check::<User<'_>>("SELECT * FROM users").await);
+    checks.finish().unwrap();
+
+    let mut checks = Checks::new();
+    checks.add(db.check::<User<'_>>("SELECT * FROM users").await);
+    checks.add(db.check::<i64>("SELECT name FROM users").await);
+    checks.add(db.check::<i64>("SELECT nme FROM users").await);
+    let found = message(checks.finish());
+    assert!(found.starts_with("2 of 3 statements do not fit:\n\nSELECT name FROM users\nDB_MISMATCH: "), "{found}");
+    assert!(found.contains("\n\nSELECT nme FROM users\nDB_UNDEFINED_COLUMN: "), "{found}");
+
+    let mut checks = Checks::new();
+    checks.add(db.check::<i64>("SELECT nme FROM users").await);
+    assert_eq!(checks.finish().unwrap_err().kind(), DbErrorKind::UndefinedColumn, "the only error stays what it is");
+}
