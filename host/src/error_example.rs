@@ -34,7 +34,7 @@ impl DbErrorKind {
             Self::EmptyStatement => "db.query(\"-- nothing\")",
             Self::MultipleStatements => "db.query(\"DELETE FROM a; DELETE FROM b\")",
             Self::Parameters => "db.query(\"SELECT $1 + $2\").bind(1)",
-            Self::Data => "SELECT 1 / 0, on PostgreSQL",
+            Self::Data => "SELECT 1 / 0, where the database refuses that",
             Self::TooLarge => "an INSERT with 70,000 parameters",
             Self::Encode => ".bind(u64::MAX): databases have integers up to i64::MAX",
             Self::Decode => "db.query(\"SELECT 'Ada'\").fetch_scalar::<i64>()",
@@ -44,27 +44,35 @@ impl DbErrorKind {
             Self::Serialization => "two SERIALIZABLE transactions that each read what the other one writes",
             Self::Deadlock => "two transactions that each update a row which the other one has updated before",
             Self::LockTimeout => "SET lock_timeout = '1s', and a row that another transaction keeps locked for longer",
-            Self::Busy => "a write to a file of SQLite that another process keeps locked for longer than busy_timeout",
-            Self::Cancelled => "SELECT pg_cancel_backend(pid) by an administrator, while the statement runs",
+            Self::Busy => {
+                "a write to a database file that another process keeps locked for longer than the busy timeout"
+            }
+            Self::Cancelled => "an administrator cancels the statement while it runs",
             Self::Timeout => "SET statement_timeout = '1s', and a statement that takes longer",
-            Self::TransactionState => "a statement in a transaction in which one has failed already, on PostgreSQL",
-            Self::Connection => "postgres://localhost:1/app, where no server listens",
+            Self::TransactionState => {
+                "a statement in a transaction in which one has failed already, where that ends the transaction"
+            }
+            Self::Connection => "a URL with localhost:1, where no server listens",
             Self::ConnectionLost => "the server is restarted while a statement runs",
-            Self::Authentication => "postgres://app:wrong-password@db.example.org/app",
-            Self::Tls => "sslmode=verify-full, and a certificate that is for another host",
+            Self::Authentication => "a URL with app:wrong-password@db.example.org",
+            Self::Tls => {
+                "a URL that asks for a verified certificate, and a server whose certificate is for another host"
+            }
             Self::TooManyConnections => "more pools than the server's max_connections has room for",
-            Self::DatabaseNotFound => "postgres://localhost/no_such_database; sqlite:missing.db?mode=rw",
-            Self::ReadOnly => "an INSERT with sqlite:app.db?mode=ro, or on a standby server",
+            Self::DatabaseNotFound => {
+                "a URL with localhost/no_such_database, or with a file that does not exist and may not be created"
+            }
+            Self::ReadOnly => "an INSERT with ?mode=ro in the URL, or on a standby server",
             Self::DiskFull => "an INSERT when the file system is full",
-            Self::Corrupt => "sqlite:photo.jpg",
+            Self::Corrupt => "a URL that names photo.jpg as the database's file",
             Self::Permission => "SELECT * FROM salaries, without the right to read that table",
             Self::Io => "a disk that fails, or a network file system that went away",
             Self::OutOfMemory => "fetch_all of more rows than fit into memory",
             Self::PoolTimeout => "a transaction that is kept open, a pool of one, and a second query",
             Self::PoolClosed => "db.query(\"SELECT 1\") after db.close().await",
-            Self::Configuration => "sqlite:app.db?jurnal_mode=wal",
+            Self::Configuration => "a URL with ?jurnal_mode=wal: the parameter is journal_mode",
             Self::Unsupported => "db.command(\"backup\") with a driver that has no such command",
-            Self::DriverNotFound => "mysql://localhost/app, with drivers for SQLite and PostgreSQL only",
+            Self::DriverNotFound => "a URL with a scheme that no driver in the plugins directories serves",
             Self::DriverRefused => "a plugins directory that all users can write to",
             Self::DriverIncompatible => "a driver for another major version of the ABI",
             Self::DriverPanicked => "a bug in a driver",
