@@ -28,6 +28,10 @@ mod rows;
 mod scripts;
 #[path = "shutdown.rs"]
 mod shutdown;
+#[path = "sqlite_dates.rs"]
+mod sqlite_dates;
+#[path = "sqlite_features.rs"]
+mod sqlite_features;
 #[path = "sqlite_only.rs"]
 mod sqlite_only;
 #[path = "transactions.rs"]

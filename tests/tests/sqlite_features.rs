@@ -1,11 +1,9 @@
 //! What people who know SQLite expect of it, through the public API.
 
 use futures_util::future::join_all;
-use montrs_orm::{
-    Access, Database, DbErrorKind, LockMode, RuntimeSql, Timestamp, TransactionOptions, Value, drivers::SearchPath,
-};
-use montrs_tests::{TestFile, builder, built_library, private_dir};
-use std::{process::Command, time::Duration};
+use montrs_orm::{Access, Database, DbErrorKind, LockMode, RuntimeSql, TransactionOptions, Value, drivers::SearchPath};
+use montrs_tests::{TestFile, builder, built_library, private_dir, process};
+use std::time::Duration;
 
 const LOCK: fn(LockMode) -> TransactionOptions =
     |lock_mode| TransactionOptions { lock_mode, ..TransactionOptions::default() };
@@ -39,9 +37,8 @@ async fn count_up(url: &str, times: usize) {
 /// This executable runs the same test once more, as several processes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_and_processes_share_a_file_and_lose_nothing() {
-    const URL: &str = "MONTRS_TEST_SHARED_URL";
     const TIMES: usize = 20;
-    if let Ok(url) = std::env::var(URL) {
+    if let Some(url) = process::role() {
         return count_up(&url, TIMES).await;
     }
     for journal in ["wal", "delete"] {
@@ -49,22 +46,14 @@ async fn connections_and_processes_share_a_file_and_lose_nothing() {
         let db = builder(&format!("{}?journal_mode={journal}", file.url())).connect().await.unwrap();
         db.execute("CREATE TABLE counter (n INTEGER)").await.unwrap();
         db.execute("INSERT INTO counter VALUES (0)").await.unwrap();
-        let name = "connections_and_processes_share_a_file_and_lose_nothing";
-        let others: Vec<_> = (0..2)
-            .map(|_| {
-                let mut command = Command::new(std::env::current_exe().unwrap());
-                command
-                    .args(["--exact", name])
-                    .env(URL, file.url())
-                    .stdout(std::process::Stdio::null())
-                    .spawn()
-                    .unwrap()
-            })
-            .collect();
+        let others = (0..2).map(|_| {
+            let other = process::command(connections_and_processes_share_a_file_and_lose_nothing, file.url());
+            tokio::task::spawn_blocking(move || process::run(other))
+        });
+        let others: Vec<_> = others.collect();
         count_up(file.url(), TIMES).await;
-        for mut other in others {
-            let status = tokio::task::spawn_blocking(move || other.wait().unwrap()).await.unwrap();
-            assert!(status.success());
+        for other in others {
+            other.await.unwrap();
         }
         assert_eq!(scalar(&db, "SELECT n FROM counter").await, Value::I64(3 * TIMES as i64), "{journal}");
         assert_eq!(scalar(&db, "PRAGMA integrity_check").await, text("ok"));
@@ -264,38 +253,6 @@ async fn functions_and_modules_are_there() {
     let near: Vec<(i64, String)> =
         db.query("SELECT id, name FROM places WHERE east < $1").bind(2.0).fetch_all().await.unwrap();
     assert_eq!(near, [(1, "near".into())]);
-}
-
-#[tokio::test]
-async fn dates_are_read_in_every_form_that_sqlite_has() {
-    let db = memory().await;
-    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME, day DATE, time TIME, z TIMESTAMPTZ)")
-        .await
-        .unwrap();
-    let noon = Timestamp { seconds: 1_709_208_000, nanoseconds: 0 };
-    let half = Timestamp { nanoseconds: 500_000_000, ..noon };
-    let midnight = Timestamp { seconds: 1_709_164_800, nanoseconds: 0 };
-    for (stored, at, z) in [
-        ("2024-02-29 12:00:00", Value::Timestamp(noon), Value::TimestampTz(noon)),
-        ("2024-02-29T12:00", Value::Timestamp(noon), Value::TimestampTz(noon)),
-        ("2024-02-29T12:00:00.5", Value::Timestamp(half), Value::TimestampTz(half)),
-        ("2024-02-29 12:00:00Z", Value::TimestampTz(noon), Value::TimestampTz(noon)),
-        ("2024-02-29T14:00:00+02:00", Value::TimestampTz(noon), Value::TimestampTz(noon)),
-        ("2024-02-29", Value::Timestamp(midnight), Value::TimestampTz(midnight)),
-        ("last year", text("last year"), text("last year")),
-    ] {
-        db.execute("INSERT OR REPLACE INTO t (id, at, z) VALUES (1, $1, $1)").bind(stored).await.unwrap();
-        let row: (Value, Value) = db.query("SELECT at, z FROM t").fetch_one().await.unwrap();
-        assert_eq!(row, (at, z), "{stored}");
-    }
-    // Numbers stay numbers: Julian days, seconds of Unix.
-    db.execute("UPDATE t SET at = julianday('2024-02-29 18:00'), day = 1709208000, time = 0.5, z = 1709208000.25")
-        .await
-        .unwrap();
-    let row: (f64, i64, f64, f64) = db.query("SELECT at, day, time, z FROM t").fetch_one().await.unwrap();
-    assert_eq!(row, (2_460_370.25, 1_709_208_000, 0.5, 1_709_208_000.25));
-    let row: (Value, Value) = db.query("SELECT at, day FROM t").fetch_one().await.unwrap();
-    assert_eq!(row, (Value::F64(2_460_370.25), Value::I64(1_709_208_000)));
 }
 
 #[tokio::test]

@@ -68,8 +68,7 @@ impl DeclaredType {
 
     /// What an integer means.
     ///
-    /// A number in a column of dates stays a number: SQLite's functions take it for a Julian day, unless they are told
-    /// that it counts seconds, and nothing in the database says which.
+    /// A number in a column of dates stays a number, a Julian day or seconds since 1970: who asks for a date gets one.
     pub(crate) fn integer(self, value: i64) -> Meaning<'static> {
         match (self, value) {
             (Self::Boolean, 0 | 1) => Meaning::Value(ValueRef::Bool(value == 1)),

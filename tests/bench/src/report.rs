@@ -10,7 +10,7 @@ use montrs_bench_worker::Case;
 use std::{process::Command, time::Duration};
 
 /// How long the statement takes that timers run beside.
-const LONG_STATEMENT: Duration = Duration::from_secs(4);
+const LONG_STATEMENT: Duration = Duration::from_secs(10);
 
 /// Runs what is asked for, and prints it.
 pub(crate) fn run(settings: &Settings) -> Result<()> {
