@@ -32,6 +32,8 @@ mod shutdown;
 mod sqlite_dates;
 #[path = "sqlite_features.rs"]
 mod sqlite_features;
+#[path = "sqlite_json.rs"]
+mod sqlite_json;
 #[path = "sqlite_only.rs"]
 mod sqlite_only;
 #[path = "transactions.rs"]

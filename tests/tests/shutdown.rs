@@ -55,12 +55,15 @@ async fn play(scene: Scene, db: Database, url: String) {
     }
 }
 
-/// Ways to end a runtime, with a future that is not a task of it. Dropping a runtime waits for what runs on its blocking pool, so
-/// that future must go before.
-const ENDS: [fn(Runtime, Outside); 3] = [
+/// Ways to end a runtime, with a future that is not a task of it. Dropping a runtime waits for what runs on its blocking pool.
+const ENDS: [fn(Runtime, Outside); 4] = [
     |runtime, outside| {
         drop(outside);
         drop(runtime);
+    },
+    |runtime, outside| {
+        drop(runtime);
+        drop(outside);
     },
     |runtime, outside| {
         runtime.shutdown_background();
@@ -168,6 +171,34 @@ fn a_runtime_of_one_thread_can_be_shut_down_at_any_time() {
 #[test]
 fn a_runtime_of_several_threads_can_be_shut_down_at_any_time() {
     in_silence(a_runtime_of_several_threads_can_be_shut_down_at_any_time, 2);
+}
+
+/// Nobody will ever drop the future, nor poll it.
+#[test]
+fn a_future_that_was_forgotten_does_not_keep_its_runtime_from_ending() {
+    let this = a_future_that_was_forgotten_does_not_keep_its_runtime_from_ending;
+    if process::role().is_none() {
+        process::run(process::command(this, "forget it"));
+        return;
+    }
+    fail_when_it_hangs();
+    for execution in ["coroutine", "blocking"] {
+        for threads in [1, 2] {
+            let file = TestFile::new();
+            let url = format!("{}?execution={execution}", file.url());
+            let ending = runtime(threads);
+            ending.block_on(async {
+                let db = builder(&url).connect().await.unwrap();
+                db.execute("CREATE TABLE t (x)").await.unwrap();
+                let mut endless = Box::pin(async move { db.query(ENDLESS).fetch_scalar::<i64>().await });
+                // Until it is on the blocking pool.
+                let _ = tokio::time::timeout(Duration::from_millis(50), &mut endless).await;
+                std::mem::forget(endless);
+            });
+            drop(ending);
+            runtime(1).block_on(async { file.open().await.execute("INSERT INTO t VALUES (1)").await.unwrap() });
+        }
+    }
 }
 
 /// What needs its runtime is refused; what does not, goes on.

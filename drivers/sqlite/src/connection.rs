@@ -6,6 +6,7 @@ use crate::{
     monitor::Monitor,
     options::Options,
     registry::{Name, Token},
+    runtime::Runtime,
     script,
     session::{Answer, Session},
 };
@@ -63,9 +64,14 @@ fn fetched(answer: Answer, source: impl FnOnce() -> Source) -> Fetched<SqliteRow
 
 impl SqliteConnection {
     /// Opens a connection, and notes how many parameters a statement can have.
-    pub(crate) async fn open(host: Host, options: Arc<Options>, parameter_limit: Arc<AtomicU64>) -> Result<Self> {
+    pub(crate) async fn open(
+        host: Host,
+        runtime: Arc<Runtime>,
+        options: Arc<Options>,
+        parameter_limit: Arc<AtomicU64>,
+    ) -> Result<Self> {
         let monitor = Arc::new(Monitor::default());
-        let (executor, limit) = Executor::open(host, options, monitor.clone()).await?;
+        let (executor, limit) = Executor::open(host, runtime, options, monitor.clone()).await?;
         parameter_limit.store(limit as u64, Ordering::Relaxed);
         Ok(Self { executor, monitor, operation: 1, batch: None })
     }

@@ -3,6 +3,7 @@
 use crate::{
     SqliteConnection,
     options::{Options, Place},
+    runtime::Runtime,
 };
 use montrs_driver_sdk::{Capability, Database, Host, Isolation, LockMode, Reply};
 use std::sync::{
@@ -14,6 +15,7 @@ use std::sync::{
 pub struct SqliteDatabase {
     options: Arc<Options>,
     host: Host,
+    runtime: Arc<Runtime>,
     /// Whether there was a connection.
     was_open: Arc<AtomicBool>,
     /// What SQLite said when a connection was opened.
@@ -26,7 +28,8 @@ const DEFAULT_PARAMETER_LIMIT: u64 = 32_766;
 impl SqliteDatabase {
     pub(crate) fn new(options: Options, host: Host) -> Self {
         let parameter_limit = Arc::new(DEFAULT_PARAMETER_LIMIT.into());
-        Self { options: Arc::new(options), host, was_open: Arc::default(), parameter_limit }
+        let runtime = Arc::new(Runtime::of(&host));
+        Self { options: Arc::new(options), host, runtime, was_open: Arc::default(), parameter_limit }
     }
 }
 
@@ -36,9 +39,9 @@ impl Database for SqliteDatabase {
     fn connect(&self) -> Reply<'_, SqliteConnection> {
         let (host, was_open) = (self.host.clone(), self.was_open.clone());
         let options = Options { was_open: was_open.load(Ordering::Relaxed), ..(*self.options).clone() };
-        let parameter_limit = self.parameter_limit.clone();
+        let (runtime, parameter_limit) = (self.runtime.clone(), self.parameter_limit.clone());
         Reply::later(async move {
-            let connection = SqliteConnection::open(host, Arc::new(options), parameter_limit).await?;
+            let connection = SqliteConnection::open(host, runtime, Arc::new(options), parameter_limit).await?;
             was_open.store(true, Ordering::Relaxed);
             Ok(connection)
         })

@@ -24,7 +24,7 @@ pub(crate) enum DeclaredType {
     /// `TIMESTAMPTZ`, `TIMESTAMP WITH TIME ZONE`: text, an instant also without an offset, as SQLite's own functions
     /// write UTC.
     TimestampTz,
-    /// `JSON`: text, and numbers, which SQLite makes of such text.
+    /// `JSON`, `JSONB`: text, numbers, which SQLite makes of such text, and blobs of SQLite's binary JSON.
     Json,
     /// `UUID`: text with hyphens, or sixteen bytes.
     Uuid,
@@ -44,7 +44,7 @@ impl DeclaredType {
             "TIMESTAMPTZ" => Self::TimestampTz,
             "DATETIME" | "TIMESTAMP" if words.clone().eq(["WITH", "TIME", "ZONE"]) => Self::TimestampTz,
             "DATETIME" | "TIMESTAMP" => Self::Timestamp,
-            "JSON" => Self::Json,
+            "JSON" | "JSONB" => Self::Json,
             "UUID" => Self::Uuid,
             "DECIMAL" | "NUMERIC" => Self::Decimal,
             _ => Self::Stored(affinity(&upper)),
@@ -102,7 +102,7 @@ impl DeclaredType {
         value.map_or(Meaning::Text(Kind::TEXT, text), Meaning::Value)
     }
 
-    /// What a blob means.
+    /// What a blob means, other than [`BinaryJson`](crate::binary_json::BinaryJson).
     pub(crate) fn blob(self, blob: &[u8]) -> Meaning<'_> {
         match (self, blob.try_into()) {
             (Self::Uuid, Ok(uuid)) => Meaning::Value(ValueRef::Uuid(uuid)),
@@ -198,6 +198,7 @@ mod tests {
             ("TIMESTAMP  WITH\tTIME ZONE", DeclaredType::TimestampTz),
             ("timestamptz", DeclaredType::TimestampTz),
             ("json", DeclaredType::Json),
+            ("Jsonb", DeclaredType::Json),
             ("UUID", DeclaredType::Uuid),
             ("decimal(10, 2)", DeclaredType::Decimal),
             ("DECIMAL TEXT", DeclaredType::Decimal),
@@ -206,7 +207,6 @@ mod tests {
             ("unsigned big int", DeclaredType::Stored(Kind::I64)),
             ("double precision", DeclaredType::Stored(Kind::F64)),
             ("BLOB", DeclaredType::Stored(Kind::BYTES)),
-            ("JSONB", DeclaredType::Stored(Kind::NULL)),
             ("UPDATE", DeclaredType::Stored(Kind::NULL)),
             ("(", DeclaredType::Stored(Kind::NULL)),
             ("", DeclaredType::Stored(Kind::NULL)),

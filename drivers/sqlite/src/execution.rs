@@ -5,6 +5,7 @@ use crate::{
     inline::{Inline, closed},
     monitor::Monitor,
     options::{Execution, Options},
+    runtime::Runtime,
     session::Session,
 };
 use montrs_driver_sdk::{Blocking, Host, Reply, Result};
@@ -21,13 +22,18 @@ pub(crate) enum Executor {
 impl Executor {
     /// Opens the database on the blocking pool, and tells how many parameters a statement can have. The number of this
     /// operation is 1.
-    pub(crate) async fn open(host: Host, options: Arc<Options>, monitor: Arc<Monitor>) -> Result<(Self, usize)> {
+    pub(crate) async fn open(
+        host: Host,
+        runtime: Arc<Runtime>,
+        options: Arc<Options>,
+        monitor: Arc<Monitor>,
+    ) -> Result<(Self, usize)> {
         let guard = CancelOnDrop { monitor: &monitor, operation: 1 };
         let opening = {
             let (host, monitor) = (host.clone(), monitor.clone());
             host.clone().run_blocking(move || {
                 monitor.begin(1);
-                let governor = Arc::new(Governor::new(monitor.clone(), options.busy_timeout));
+                let governor = Arc::new(Governor::new(monitor.clone(), runtime, options.busy_timeout));
                 let session = Session::open(options.clone(), monitor.clone(), governor)?;
                 let limit = session.parameter_limit();
                 let executor = match options.execution {

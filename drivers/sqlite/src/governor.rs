@@ -6,6 +6,7 @@ use crate::{
     coroutine::{self, Pause, Place},
     handle::Watch,
     monitor::Monitor,
+    runtime::Runtime,
 };
 use std::{
     sync::{
@@ -24,9 +25,9 @@ pub(crate) fn leave_executor() {
 }
 
 /// Answers SQLite's questions. Its times are those of the work that runs, which is one at a time.
-#[derive(Debug)]
 pub(crate) struct Governor {
     monitor: Arc<Monitor>,
+    runtime: Arc<Runtime>,
     /// In milliseconds.
     busy_timeout: AtomicU64,
     /// What the times are counted from.
@@ -38,15 +39,24 @@ pub(crate) struct Governor {
 
 impl Governor {
     /// Waits so long for a lock.
-    pub(crate) fn new(monitor: Arc<Monitor>, busy_timeout: Duration) -> Self {
+    pub(crate) fn new(monitor: Arc<Monitor>, runtime: Arc<Runtime>, busy_timeout: Duration) -> Self {
         let busy_timeout = AtomicU64::new(milliseconds(busy_timeout));
         Self {
             monitor,
+            runtime,
             busy_timeout,
             epoch: Instant::now(),
             waiting_since: AtomicU64::new(0),
             was_asked_to_wait: AtomicBool::new(false),
         }
+    }
+
+    /// Whether what runs is to stop. On the blocking pool the end of the runtime is a reason too: it waits for that.
+    fn is_cancelled(&self) -> bool {
+        if self.runtime.has_ended() && coroutine::place() != Some(Place::Executor) {
+            self.monitor.cancel_running();
+        }
+        self.monitor.is_cancelled()
     }
 
     /// Nanoseconds since the epoch.
@@ -57,18 +67,18 @@ impl Governor {
 
 impl Watch for Governor {
     fn keep_running(&self) -> bool {
-        if self.monitor.is_cancelled() {
+        if self.is_cancelled() {
             return false;
         }
         coroutine::pause_if_spent();
-        !self.monitor.is_cancelled()
+        !self.is_cancelled()
     }
 
     fn keep_waiting(&self, attempt: u32) -> bool {
         /// As SQLite's own handler does it, but never so long that a cancelled operation stays for long.
         const DELAYS_MS: &[u64] = &[1, 2, 5, 10, 15, 20];
         self.was_asked_to_wait.store(true, Ordering::Relaxed);
-        if self.monitor.is_cancelled() {
+        if self.is_cancelled() {
             return false;
         }
         let now = self.now();
@@ -87,7 +97,7 @@ impl Watch for Governor {
             Some(_) => coroutine::pause(Pause::Waiting(delay)),
             None => thread::sleep(delay),
         }
-        !self.monitor.is_cancelled()
+        !self.is_cancelled()
     }
 
     fn begin(&self) {
@@ -115,7 +125,7 @@ mod tests {
     #[test]
     fn waiting_ends_at_the_timeout_and_when_cancelled() {
         let monitor = Arc::new(Monitor::default());
-        let governor = Governor::new(monitor.clone(), Duration::from_millis(8));
+        let governor = Governor::new(monitor.clone(), Runtime::endless(), Duration::from_millis(8));
         monitor.begin(1);
         let begun = Instant::now();
         let attempts = (0..1000).take_while(|attempt| governor.keep_waiting(*attempt)).count();
@@ -125,14 +135,14 @@ mod tests {
         monitor.cancel(1);
         assert!(!governor.keep_waiting(0));
         assert!(!governor.keep_running());
-        assert!(!Governor::new(Arc::default(), Duration::ZERO).keep_waiting(0));
+        assert!(!Governor::new(Arc::default(), Runtime::endless(), Duration::ZERO).keep_waiting(0));
     }
 
     #[test]
     fn on_an_executor_work_is_paused_when_its_time_is_up_and_while_it_waits() {
         let monitor = Arc::new(Monitor::default());
         monitor.begin(1);
-        let fiber = Fiber::new(Governor::new(monitor.clone(), Duration::from_secs(60))).unwrap();
+        let fiber = Fiber::new(Governor::new(monitor.clone(), Runtime::endless(), Duration::from_secs(60))).unwrap();
         let step = fiber.start(Place::Executor, |governor| {
             let goes_on = governor.keep_waiting(0);
             while governor.keep_running() {}

@@ -40,6 +40,7 @@
 //! stacks. [`export_driver!`] expands to some more.
 
 mod backup;
+mod binary_json;
 mod bind;
 mod blob;
 mod columns;
@@ -72,6 +73,7 @@ mod pragma;
 mod prepared;
 mod registry;
 mod row;
+mod runtime;
 mod script;
 mod session;
 mod session_state;

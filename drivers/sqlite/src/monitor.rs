@@ -29,6 +29,11 @@ impl Monitor {
         self.cancelled.fetch_max(operation, Ordering::Relaxed);
     }
 
+    /// Cancels the operation that runs.
+    pub(crate) fn cancel_running(&self) {
+        self.cancel(self.running.load(Ordering::Relaxed));
+    }
+
     /// Whether the operation that runs is cancelled.
     pub(crate) fn is_cancelled(&self) -> bool {
         let running = self.running.load(Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! A prepared statement with what is known of it, and its run: bind, step, batch.
 
 use crate::{
+    binary_json::BinaryJson,
     bind::bind,
     columns::Columns,
     error::Fault,
@@ -23,6 +24,7 @@ pub(crate) struct Prepared {
     pub(crate) findings: Findings,
     is_insert: bool,
     run: Option<Run>,
+    json: BinaryJson,
     /// Whether values are bound that are worth being freed.
     holds_large_values: bool,
 }
@@ -57,6 +59,7 @@ impl Prepared {
             findings: Findings::default(),
             is_insert: !is_read_only && sql::is_insert(sql),
             run: None,
+            json: BinaryJson::default(),
             holds_large_values: false,
             statement,
         })
@@ -113,7 +116,7 @@ impl Prepared {
         self.columns.renew(&self.statement);
         batch.clear(self.columns.types.len());
         while has_more {
-            push_row(batch, &self.statement, &self.columns.types)?;
+            push_row(batch, &self.statement, &self.columns.types, (handle, &mut self.json))?;
             run.rows_left -= 1;
             if run.rows_left == 0 {
                 self.run_to_end()?;

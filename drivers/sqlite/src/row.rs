@@ -1,8 +1,10 @@
 //! Rows: from what SQLite has stored to the cells of a batch.
 
 use crate::{
+    binary_json::BinaryJson,
     declared_type::{DeclaredType, Meaning},
     error::Fault,
+    handle::Handle,
     statement::{Statement, Stored},
 };
 use libsqlite3_sys::SQLITE_NOMEM;
@@ -10,7 +12,12 @@ use montrs_driver_sdk::{Batch, Kind, ValueRef};
 
 /// Appends the row that the statement stands on. Text is not looked at: see [`Batch::demote_invalid_text`].
 #[inline]
-pub(crate) fn push_row(batch: &mut Batch, statement: &Statement, types: &[DeclaredType]) -> Result<(), Fault> {
+pub(crate) fn push_row(
+    batch: &mut Batch,
+    statement: &Statement,
+    types: &[DeclaredType],
+    (handle, json): (&Handle, &mut BinaryJson),
+) -> Result<(), Fault> {
     for (column, declared) in (0..).zip(types) {
         match (statement.value(column).ok_or(Fault::Code(SQLITE_NOMEM))?, declared) {
             (Stored::Null, _) => batch.push(ValueRef::Null)?,
@@ -21,6 +28,7 @@ pub(crate) fn push_row(batch: &mut Batch, statement: &Statement, types: &[Declar
             (Stored::Integer(value), _) => push_meaning(batch, declared.integer(value))?,
             (Stored::Real(value), _) => push_meaning(batch, declared.real(value))?,
             (Stored::Text(value), _) => push_meaning(batch, declared.text(value))?,
+            (Stored::Blob(value), DeclaredType::Json) => json.push(handle, batch, value)?,
             (Stored::Blob(value), _) => push_meaning(batch, declared.blob(value))?,
         }
     }

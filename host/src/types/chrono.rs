@@ -5,7 +5,7 @@
 //! - text in the forms of ISO 8601 with a blank or `T` between date and time;
 //! - a floating-point number from 0 to below 5373484.5 as a Julian day, to the millisecond;
 //! - other numbers as seconds since 1970-01-01 00:00:00 UTC, where they lie in the years -4713 to 9999. An integer that would
-//!   be a Julian day as well, which are those of the first two months of 1970, is refused: nobody knows what it means.
+//!   be a Julian day as well, which are those of the first 63 days of 1970, is refused: nobody knows what it means.
 
 use crate::{Decode, DecodeError, Encode, EncodeError, Encoded};
 use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Timelike, Utc};

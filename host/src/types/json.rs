@@ -15,6 +15,9 @@ impl Decode<'_> for serde_json::Value {
             ValueRef::Json(text) | ValueRef::Text(text) => {
                 serde_json::from_str(text).map_err(|error| DecodeError::new(format!("its text is not JSON: {error}")))
             }
+            ValueRef::Bytes(_) => Err(DecodeError::new(
+                "its value is bytes: let SQL make text of it, by a function such as json(column), or read it as Vec<u8>",
+            )),
             other => Err(DecodeError::unexpected(other)),
         }
     }

@@ -5,7 +5,8 @@ use super::fails;
 use montrs_driver_abi::{
     Batch, Capability, ConnectionObject, ConnectionStatus, DatabaseObject, DriverError, DriverModuleRef, ErrorKind,
     HostServices, HostServicesVtable, HostServicesVtableRef, IoResult, Job, LogLevel, ParamBuffer, QueryOptions,
-    QueryReply, Reply, RowBatch, SocketObject, StatementObject, TaskObject, TcpOptions, ValueRef,
+    QueryReply, Reply, RowBatch, SocketObject, StatementObject, TaskObject, TaskVtable, TaskVtableRef, TcpOptions,
+    ValueRef,
     abi_stable::{
         prefix_type::WithMetadata,
         staticref,
@@ -24,7 +25,7 @@ use std::{
 
 const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
-/// A host that can do nothing but run jobs, each on a thread of its own.
+/// A host that can do little but run jobs, each on a thread of its own.
 struct Threads;
 
 impl Threads {
@@ -40,6 +41,12 @@ impl Threads {
         log_enabled,
         log,
         drop: drop_services,
+    }));
+
+    staticref!(const TASK_TABLE: WithMetadata<TaskVtable> = WithMetadata::new(TaskVtable {
+        abort,
+        is_finished,
+        drop: drop_task,
     }));
 
     fn services() -> HostServices {
@@ -80,8 +87,22 @@ unsafe extern "C" fn yield_now(_: *const ()) -> FfiFuture<()> {
     FfiFuture::new(std::future::ready(()))
 }
 
-unsafe extern "C" fn spawn(_: *const (), _: FfiFuture<()>) -> TaskObject {
-    panic!("this driver spawns no tasks")
+/// The driver's only task waits for the end of the runtime. It is kept with its handle.
+unsafe extern "C" fn spawn(_: *const (), future: FfiFuture<()>) -> TaskObject {
+    let table = TaskVtableRef(Threads::TASK_TABLE.as_prefix());
+    // SAFETY: `drop_task` frees it, and the other slots do not look at their data.
+    unsafe { TaskObject::new(Box::into_raw(Box::new(future)).cast(), table) }
+}
+
+unsafe extern "C" fn abort(_: *const ()) {}
+
+unsafe extern "C" fn is_finished(_: *const ()) -> bool {
+    false
+}
+
+unsafe extern "C" fn drop_task(task: *mut ()) {
+    // SAFETY: `spawn` made it, and it is freed once.
+    drop(unsafe { Box::from_raw(task.cast::<FfiFuture<()>>()) });
 }
 
 unsafe extern "C" fn spawn_blocking(_: *const (), job: Job) {

@@ -20,6 +20,7 @@ use crate::{
     monitor::Monitor,
     options::Options,
     registry::Token,
+    runtime::Runtime,
     session::{Answer, Session},
 };
 use montrs_driver_abi::RowBatch;
@@ -36,7 +37,7 @@ fn open(url: &str) -> Result<Session> {
 
 fn open_watched(url: &str, monitor: &Arc<Monitor>) -> Result<Session> {
     let options = Options::parse(url)?;
-    let watch: Arc<dyn Watch> = Arc::new(Governor::new(monitor.clone(), options.busy_timeout));
+    let watch: Arc<dyn Watch> = Arc::new(Governor::new(monitor.clone(), Runtime::endless(), options.busy_timeout));
     Session::open(Arc::new(options), monitor.clone(), watch)
 }
 
