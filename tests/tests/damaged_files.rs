@@ -83,6 +83,10 @@ async fn a_page_that_is_damaged_is_an_error_for_who_reads_it_and_for_nobody_else
     }
     tx.execute("INSERT INTO small VALUES (3)").await.unwrap();
     tx.commit().await.unwrap();
+    // Also for who has read it: the connection goes on.
+    let damaged = "SELECT max(length(b)) FROM large NOT INDEXED";
+    assert_eq!(bystander.query(damaged).fetch_scalar::<i64>().await.unwrap_err().kind(), DbErrorKind::Corrupt);
+    assert_eq!(bystander.query("SELECT a FROM small").fetch_all::<i64>().await.unwrap(), [1, 2, 3]);
 
     let failed: Result<(), DbError> = db
         .transaction(async |tx| {
@@ -137,6 +141,9 @@ fn assert_kind(error: &DbError, what: &str) {
     // A schema that cannot be read has no tables; a page count that is too small is a full database.
     let expected = [DbErrorKind::Corrupt, DbErrorKind::UndefinedTable, DbErrorKind::Query, DbErrorKind::DiskFull];
     assert!(expected.contains(&error.kind()), "{what}: {error:?}");
+    // SQLITE_CORRUPT and SQLITE_NOTADB, of which there are several.
+    let is_damage = error.native_code().is_some_and(|code| matches!(code & 0xff, 11 | 26));
+    assert_eq!(is_damage, error.kind() == DbErrorKind::Corrupt, "{what}: {error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -85,8 +85,9 @@ async fn a_database_at_its_largest_size_is_full() {
 
 /// The database in this directory, in each journal mode, and again after it was closed.
 fn each_journal(directory: &Path, limit: impl Fn(), free: impl Fn()) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for journal in ["wal", "delete", "truncate", "persist"] {
+        // Its end waits until all files are closed: one that is open needs space also when it was removed.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let name = directory.join(format!("{journal}.db"));
         // Pages are written before the commit.
         let url = format!("sqlite://{}?journal_mode={journal}&cache_size=10", name.display());
