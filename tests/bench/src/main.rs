@@ -1,26 +1,30 @@
-//! How fast montrs-orm is on SQLite, measured against its peers. `cargo xtask bench` builds all that it needs and runs it.
+//! How fast montrs-orm is, measured against its peers. `cargo xtask bench` builds all that it needs and runs it.
 //!
 //! Each contestant runs in a worker of its own, and one at a time. In each round each contestant runs a segment of each
-//! case, and beside it, before or after, SQLite alone runs one too; the ratio of the two is what counts. So what
+//! case, and beside it, before or after, the one that all are compared with runs one too; the ratio of the two is what counts. So what
 //! disturbs the machine for longer than a segment disturbs both.
 
 #![forbid(unsafe_code)]
 
-mod contestants;
+mod contest;
 mod measure;
 mod montrs;
 mod plugins;
+mod psql;
 mod raw;
+mod raw_postgres;
 mod report;
+mod server;
 mod table;
 mod worker;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use montrs::Kind;
 use montrs_bench_worker::serve;
 use std::path::PathBuf;
 
-/// Measures montrs-orm on SQLite against its peers, and prints Markdown.
+/// Measures montrs-orm against its peers, and prints Markdown.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -29,8 +33,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run all contestants.
-    Run(Settings),
+    /// Run all contestants on SQLite.
+    Sqlite(Settings),
+    /// Run all contestants on a PostgreSQL server, which is started for it.
+    Postgres(Settings),
     /// Be one of them, and do what is asked on standard input.
     Worker(WorkerSettings),
 }
@@ -39,9 +45,11 @@ enum Command {
 struct WorkerSettings {
     /// The contestant's name.
     name: String,
-    /// Where it puts its databases.
+    /// Where it puts its files.
     directory: PathBuf,
-    /// The plugins directory with the SQLite driver.
+    /// Its database on a server; without one, it is measured on SQLite.
+    url: Option<String>,
+    /// The plugins directory with the driver.
     #[arg(long)]
     plugins: PathBuf,
 }
@@ -49,7 +57,7 @@ struct WorkerSettings {
 /// What is run, and how often.
 #[derive(clap::Args)]
 pub(crate) struct Settings {
-    /// The library of the SQLite driver.
+    /// The library of the driver.
     #[arg(long)]
     driver: PathBuf,
     /// The program that is sqlx's worker.
@@ -80,11 +88,21 @@ impl Settings {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        Command::Run(settings) => report::run(&settings),
-        Command::Worker(WorkerSettings { name, directory, plugins }) => match name.as_str() {
-            contestants::RAW => serve(raw::Raw, &directory),
-            contestants::MONTRS => serve(montrs::Montrs { plugins, parameters: "" }, &directory),
-            contestants::BLOCKING => serve(montrs::Montrs { plugins, parameters: "execution=blocking" }, &directory),
+        Command::Sqlite(settings) => report::sqlite(&settings),
+        Command::Postgres(settings) => report::postgres(&settings),
+        Command::Worker(WorkerSettings { name, directory, plugins, url }) => match (name.as_str(), url) {
+            (contest::RUSQLITE, None) => serve(raw::Raw, &directory),
+            (contest::MONTRS, None) => serve(montrs::Montrs { plugins, kind: Kind::Sqlite("") }, &directory),
+            (contest::BLOCKING, None) => {
+                serve(montrs::Montrs { plugins, kind: Kind::Sqlite("?execution=blocking") }, &directory)
+            }
+            (contest::MONTRS, Some(url)) => {
+                // The server asks for it in clear text, which the driver does not send to a server that it was not told to trust.
+                let url = format!("{url}?require_auth=password");
+                serve(montrs::Montrs { plugins, kind: Kind::Postgres(url) }, &directory)
+            }
+            (contest::TOKIO_POSTGRES, Some(url)) => serve(raw_postgres::TokioPostgres { url }, &directory),
+            (contest::PSQL, Some(url)) => serve(psql::Psql { url }, &directory),
             _ => anyhow::bail!("no such contestant: {name}"),
         },
     }

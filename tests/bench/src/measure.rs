@@ -2,7 +2,7 @@
 
 use crate::{
     Settings,
-    contestants::{Contestants, MONTRS, SQLX},
+    contest::{Contest, MONTRS, SQLX},
     worker::Worker,
 };
 use anyhow::Result;
@@ -12,19 +12,21 @@ use std::time::Duration;
 /// What was measured of a case.
 pub(crate) struct Measured {
     pub(crate) case: Case,
-    /// What SQLite alone takes for one iteration, in nanoseconds on the wall; the median.
-    pub(crate) raw: f64,
-    /// Each contestant, in multiples of SQLite alone.
+    /// What the reference takes for one iteration, in nanoseconds on the wall; the median.
+    pub(crate) reference: f64,
+    /// Each of the others, in multiples of the reference.
     pub(crate) ratios: Vec<Ratios>,
     /// How many times as long as montrs sqlx takes on the wall; the median.
     pub(crate) over_sqlx: f64,
 }
 
-/// A contestant in multiples of SQLite alone; the medians.
+/// A contestant in multiples of the reference; the medians.
 pub(crate) struct Ratios {
     pub(crate) contestant: &'static str,
     pub(crate) wall: f64,
     pub(crate) cpu: f64,
+    /// What one iteration takes, in nanoseconds on the wall; the median.
+    pub(crate) nanoseconds: f64,
 }
 
 /// How long a segment is to take.
@@ -34,9 +36,9 @@ const SEGMENT: Duration = Duration::from_millis(75);
 const TRIAL: Duration = Duration::from_millis(10);
 
 /// Runs the rounds of all cases that are asked for.
-pub(crate) fn rounds(settings: &Settings, contestants: &mut Contestants) -> Result<Vec<Measured>> {
-    let cases = Case::ROUNDS.iter().filter(|case| settings.includes(case.name));
-    let mut races = cases.map(|case| Race::new(*case, contestants)).collect::<Result<Vec<_>>>()?;
+pub(crate) fn rounds(settings: &Settings, contest: &mut Contest) -> Result<Vec<Measured>> {
+    let cases = contest.cases.iter().filter(|case| settings.includes(case.name));
+    let mut races = cases.map(|case| Race::new(*case, contest)).collect::<Result<Vec<_>>>()?;
     if races.is_empty() {
         return Ok(Vec::new());
     }
@@ -44,17 +46,17 @@ pub(crate) fn rounds(settings: &Settings, contestants: &mut Contestants) -> Resu
     for round in 0..=settings.rounds() {
         eprintln!("round {round} of {}", settings.rounds());
         for race in &mut races {
-            race.round(round, contestants)?;
+            race.round(round, contest)?;
         }
     }
-    Ok(races.iter().map(|race| race.result(contestants)).collect())
+    Ok(races.iter().map(|race| race.result(contest)).collect())
 }
 
 /// A case that is being measured.
 struct Race {
     case: Case,
-    /// How many iterations make a segment: of SQLite alone, then of the others.
-    raw_iterations: u64,
+    /// How many iterations make a segment: of the reference, then of the others.
+    reference_iterations: u64,
     iterations: Vec<u64>,
     /// One list a contestant, one entry a round.
     pairs: Vec<Vec<Pair>>,
@@ -63,7 +65,7 @@ struct Race {
 /// Two segments that were run one after the other.
 #[derive(Clone, Copy)]
 struct Pair {
-    raw: Sample,
+    reference: Sample,
     other: Sample,
 }
 
@@ -75,27 +77,26 @@ struct Sample {
 }
 
 impl Race {
-    fn new(case: Case, contestants: &mut Contestants) -> Result<Self> {
+    fn new(case: Case, contest: &mut Contest) -> Result<Self> {
         eprintln!("calibrating {}", case.name);
-        let raw_iterations = calibrate(case, &mut contestants.raw)?;
-        let iterations =
-            contestants.others.iter_mut().map(|worker| calibrate(case, worker)).collect::<Result<Vec<_>>>()?;
+        let reference_iterations = calibrate(case, &mut contest.reference)?;
+        let iterations = contest.others.iter_mut().map(|worker| calibrate(case, worker)).collect::<Result<Vec<_>>>()?;
         let pairs = vec![Vec::new(); iterations.len()];
-        Ok(Self { case, raw_iterations, iterations, pairs })
+        Ok(Self { case, reference_iterations, iterations, pairs })
     }
 
     /// The order rotates with the rounds, and who of a pair is first alternates.
-    fn round(&mut self, round: usize, contestants: &mut Contestants) -> Result<()> {
+    fn round(&mut self, round: usize, contest: &mut Contest) -> Result<()> {
         for place in 0..self.iterations.len() {
             let index = (round + place) % self.iterations.len();
-            let mut raw = || segment(self.case, &mut contestants.raw, self.raw_iterations);
-            let mut other = || segment(self.case, &mut contestants.others[index], self.iterations[index]);
+            let mut reference = || segment(self.case, &mut contest.reference, self.reference_iterations);
+            let mut other = || segment(self.case, &mut contest.others[index], self.iterations[index]);
             let pair = if round.is_multiple_of(2) {
-                let raw = raw()?;
-                Pair { raw, other: other()? }
+                let reference = reference()?;
+                Pair { reference, other: other()? }
             } else {
                 let other = other()?;
-                Pair { raw: raw()?, other }
+                Pair { reference: reference()?, other }
             };
             if round > 0 {
                 self.pairs[index].push(pair);
@@ -104,20 +105,21 @@ impl Race {
         Ok(())
     }
 
-    fn result(&self, contestants: &Contestants) -> Measured {
+    fn result(&self, contest: &Contest) -> Measured {
         let of = |name: &str| {
-            let index = contestants.others.iter().position(|worker| worker.name == name);
+            let index = contest.others.iter().position(|worker| worker.name == name);
             index.map(|index| self.pairs[index].as_slice()).unwrap_or_default()
         };
-        let ratio = |pair: &Pair| pair.other.wall / pair.raw.wall;
-        let ratios = contestants.others.iter().zip(&self.pairs).map(|(worker, pairs)| Ratios {
+        let ratio = |pair: &Pair| pair.other.wall / pair.reference.wall;
+        let ratios = contest.others.iter().zip(&self.pairs).map(|(worker, pairs)| Ratios {
             contestant: worker.name,
             wall: median(pairs.iter().map(ratio)),
-            cpu: median(pairs.iter().map(|pair| pair.other.cpu / pair.raw.cpu)),
+            cpu: median(pairs.iter().map(|pair| pair.other.cpu / pair.reference.cpu)),
+            nanoseconds: median(pairs.iter().map(|pair| pair.other.wall)),
         });
         Measured {
             case: self.case,
-            raw: median(self.pairs.iter().flatten().map(|pair| pair.raw.wall)),
+            reference: median(self.pairs.iter().flatten().map(|pair| pair.reference.wall)),
             ratios: ratios.collect(),
             over_sqlx: median(of(SQLX).iter().zip(of(MONTRS)).map(|(sqlx, montrs)| ratio(sqlx) / ratio(montrs))),
         }

@@ -1,25 +1,38 @@
 //! This project: the application's side here, the driver in a library that is loaded.
 
-use anyhow::{Result, ensure};
-use montrs_bench_worker::{COUNT, Case, Contestant, FETCH, INSERT, NAME, POINT, Place, ROWS, SETUP, STREAM, Subject};
-use montrs_bench_worker::{Workload, ids};
+use anyhow::{Result, bail, ensure};
+use montrs_bench_worker::{
+    COPIED, COPY, COUNT, Case, Contestant, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
+    POSTGRES_SETUP, Place, ROWS, SETUP, STREAM, Subject, Workload, copied_file, copied_rows, ids,
+};
 use montrs_orm::{Connection, Database, DbError, FromRow, RuntimeSql, drivers::SearchPath};
 use std::{
+    fs::File,
     hint::black_box,
+    io::Read,
     path::{Path, PathBuf},
 };
 
-/// montrs-orm with the SQLite driver of this plugins directory.
+/// montrs-orm with the driver of this plugins directory.
 pub(crate) struct Montrs {
     pub(crate) plugins: PathBuf,
-    /// The URL's parameters.
-    pub(crate) parameters: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// Which database is connected to. All else is the same program for both.
+pub(crate) enum Kind {
+    /// SQLite, with these parameters of the URL.
+    Sqlite(&'static str),
+    /// PostgreSQL at this URL.
+    Postgres(String),
 }
 
 pub(crate) struct Opened {
     case: Case,
     database: Database,
     connections: Vec<Connection>,
+    /// What is copied.
+    file: PathBuf,
 }
 
 #[derive(FromRow)]
@@ -30,9 +43,7 @@ struct Item {
 }
 
 impl Montrs {
-    async fn connect(&self, path: &str) -> Result<Database, DbError> {
-        let separator = if self.parameters.is_empty() { "" } else { "?" };
-        let url = format!("sqlite:{path}{separator}{}", self.parameters);
+    async fn connect(&self, url: &str) -> Result<Database, DbError> {
         Database::builder().url(url).search_path(SearchPath::only([&self.plugins])).connect().await
     }
 }
@@ -41,34 +52,51 @@ impl Contestant for Montrs {
     type Subject = Opened;
 
     async fn versions(&self) -> Result<String> {
-        let database = self.connect(":memory:").await?;
-        let sqlite: String = database.query("SELECT sqlite_version()").fetch_scalar().await?;
-        Ok(format!("the driver {} {}, SQLite {sqlite}", database.driver().name, database.driver().version))
+        let (url, version) = match &self.kind {
+            Kind::Sqlite(parameters) => {
+                (&format!("sqlite::memory:{parameters}"), "SELECT 'SQLite ' || sqlite_version()")
+            }
+            Kind::Postgres(url) => (url, "SELECT 'PostgreSQL ' || current_setting('server_version')"),
+        };
+        let database = self.connect(url).await?;
+        let version: String = database.query(version).fetch_scalar().await?;
+        Ok(format!("the driver {} {}, {version}", database.driver().name, database.driver().version))
     }
 
     async fn open(&self, case: Case, directory: &Path) -> Result<Opened> {
-        let database = match case.place {
-            Place::Memory => self.connect(":memory:").await?,
+        let (url, setup) = match &self.kind {
+            Kind::Sqlite(parameters) if case.place == Place::Memory => (format!("sqlite::memory:{parameters}"), SETUP),
             // A new file gets WAL and synchronous=NORMAL by itself.
-            Place::File => self.connect(&directory.join(case.file_name()).display().to_string()).await?,
+            Kind::Sqlite(parameters) => {
+                (format!("sqlite:{}{parameters}", directory.join(case.file_name()).display()), SETUP)
+            }
+            Kind::Postgres(url) => (url.clone(), POSTGRES_SETUP),
         };
-        for statement in SETUP {
+        let database = self.connect(&url).await?;
+        for statement in setup {
             database.execute(RuntimeSql(*statement)).await?;
         }
         let mut connections = Vec::new();
         while connections.len() < case.connections() {
             connections.push(database.acquire().await?);
         }
-        Ok(Opened { case, database, connections })
+        let file = if case.workload == Workload::CopyFile { copied_file(directory)? } else { PathBuf::new() };
+        Ok(Opened { case, database, connections, file })
     }
 }
 
 impl Subject for Opened {
     async fn clean(&mut self) -> Result<()> {
-        if self.case.writes() {
-            self.connections[0].execute("DELETE FROM written").await?;
-            if self.case.place == Place::File {
-                self.connections[0].execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        if !self.case.writes() {
+            return Ok(());
+        }
+        let connection = &mut self.connections[0];
+        match self.case.place {
+            Place::Server => drop(connection.execute(POSTGRES_CLEAN).await?),
+            Place::Memory => drop(connection.execute("DELETE FROM written").await?),
+            Place::File => {
+                connection.execute("DELETE FROM written").await?;
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
             }
         }
         Ok(())
@@ -76,15 +104,25 @@ impl Subject for Opened {
 
     async fn run(&mut self, iterations: u64) -> Result<()> {
         match self.case.workload {
-            Workload::Point => point(&mut self.connections[0], iterations).await,
-            Workload::PointFromPool => point_from_pool(&self.database, iterations).await,
-            Workload::FetchAll => fetch_all(&mut self.connections[0], iterations).await,
-            Workload::InsertHundred => insert_hundred(&mut self.connections[0], iterations).await,
-            Workload::InsertHundredAtOnce => insert_hundred_at_once(&mut self.connections[0], iterations).await,
-            Workload::InsertOne => insert_one(&mut self.connections[0], iterations).await,
-            Workload::EightTasks => self.eight_tasks(iterations).await,
-            Workload::Stream => stream(&mut self.connections[0], iterations).await,
-            Workload::Count => count(&mut self.connections[0], iterations).await,
+            Workload::PointFromPool => return point_from_pool(&self.database, iterations).await,
+            Workload::EightTasks => return self.eight_tasks(iterations).await,
+            _ => {}
+        }
+        let connection = &mut self.connections[0];
+        match self.case.workload {
+            Workload::Point => point(connection, iterations).await,
+            Workload::FetchAll => fetch_all(connection, iterations).await,
+            Workload::InsertHundred => one_by_one(connection, 100, iterations).await,
+            Workload::InsertHundredAtOnce => at_once(connection, 100, iterations).await,
+            Workload::InsertThousand => insert_thousand(connection, iterations).await,
+            Workload::InsertOne => insert_one(connection, iterations).await,
+            Workload::OneByOne => one_by_one(connection, 1000, iterations).await,
+            Workload::Pipelined => at_once(connection, 1000, iterations).await,
+            Workload::CopyFile => copy_file(connection, &self.file, iterations).await,
+            Workload::CopyRows => copy_rows(connection, iterations).await,
+            Workload::Stream => stream(connection, iterations).await,
+            Workload::Count => count(connection, iterations).await,
+            other => bail!("{other:?} has no connection"),
         }
     }
 }
@@ -136,10 +174,10 @@ async fn fetch_all(connection: &mut Connection, iterations: u64) -> Result<()> {
     Ok(())
 }
 
-async fn insert_hundred(connection: &mut Connection, iterations: u64) -> Result<()> {
+async fn one_by_one(connection: &mut Connection, rows: i64, iterations: u64) -> Result<()> {
     for _ in 0..iterations {
         let mut transaction = connection.begin().await?;
-        for quantity in 0..100_i64 {
+        for quantity in 0..rows {
             transaction.execute(INSERT).bind(quantity).bind(NAME).await?;
         }
         transaction.commit().await?;
@@ -147,9 +185,9 @@ async fn insert_hundred(connection: &mut Connection, iterations: u64) -> Result<
     Ok(())
 }
 
-async fn insert_hundred_at_once(connection: &mut Connection, iterations: u64) -> Result<()> {
+async fn at_once(connection: &mut Connection, rows: i64, iterations: u64) -> Result<()> {
     for _ in 0..iterations {
-        connection.execute_many(INSERT, (0..100_i64).map(|quantity| (quantity, NAME))).await?;
+        connection.execute_many(INSERT, (0..rows).map(|quantity| (quantity, NAME))).await?;
     }
     Ok(())
 }
@@ -157,6 +195,44 @@ async fn insert_hundred_at_once(connection: &mut Connection, iterations: u64) ->
 async fn insert_one(connection: &mut Connection, iterations: u64) -> Result<()> {
     for quantity in 0..iterations {
         connection.execute(INSERT).bind(quantity as i64).bind(NAME).await?;
+    }
+    Ok(())
+}
+
+async fn insert_thousand(connection: &mut Connection, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        let mut insert = connection.execute(INSERT_THOUSAND.as_str());
+        for quantity in 0..1000_i64 {
+            insert = insert.bind(quantity).bind(NAME);
+        }
+        let inserted = insert.await?.rows_affected();
+        ensure!(inserted == 1000, "{inserted} rows");
+    }
+    Ok(())
+}
+
+async fn copy_file(connection: &mut Connection, path: &Path, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        let mut copy = connection.command("copy_in").bind(COPY).upload().await?;
+        let (mut file, mut piece) = (File::open(path)?, vec![0; PIECE]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                len => copy.write(&piece[..len]).await?,
+            }
+        }
+        let copied = copy.finish().await?;
+        ensure!(copied == COPIED as u64, "{copied} rows");
+    }
+    Ok(())
+}
+
+async fn copy_rows(connection: &mut Connection, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        let mut copy = connection.command("copy_in").bind(COPY).upload().await?;
+        copy.write_rows(copied_rows()).await?;
+        let copied = copy.finish().await?;
+        ensure!(copied == COPIED as u64, "{copied} rows");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! SQLite without anything around it: rusqlite, called from the task itself.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use montrs_bench_worker::{COUNT, Case, Contestant, FETCH, INSERT, NAME, POINT, Place, ROWS, SETUP, STREAM, Subject};
 use montrs_bench_worker::{Workload, ids};
 use rusqlite::{Connection, Row, params};
@@ -37,6 +37,7 @@ impl Contestant for Raw {
         let open = || -> Result<Connection> {
             Ok(match case.place {
                 Place::Memory => Connection::open_in_memory()?,
+                Place::Server => bail!("SQLite has no server"),
                 Place::File => {
                     let connection = Connection::open(directory.join(case.file_name()))?;
                     connection.pragma_update(None, "journal_mode", "wal")?;
@@ -93,6 +94,7 @@ fn run(connection: &Connection, workload: Workload, iterations: u64) -> Result<(
         Workload::InsertOne => insert_one(connection, iterations),
         Workload::Stream => stream(connection, iterations),
         Workload::Count => count(connection, iterations),
+        other => bail!("{other:?} is not measured on SQLite"),
     }
 }
 

@@ -22,7 +22,7 @@ enum Command {
     Test,
     /// Run the tests of what crosses the boundary under AddressSanitizer. Needs a nightly toolchain.
     Sanitize,
-    /// Measure how fast it is on SQLite, against rusqlite and sqlx. The machine should do nothing else.
+    /// Measure how fast it is, against rusqlite, tokio-postgres, psql and sqlx. The machine should do nothing else.
     Bench(bench::Settings),
 }
 

@@ -18,7 +18,7 @@ pub struct Case {
 pub enum Workload {
     /// One row is read by its primary key, on a connection that is held.
     Point,
-    /// The same, on a connection from the pool.
+    /// The same, on a connection from the pool, where the library has one.
     PointFromPool,
     /// 10,000 rows are read into a vector of structs.
     FetchAll,
@@ -26,11 +26,21 @@ pub enum Workload {
     InsertHundred,
     /// The same in one call, where the library has one for that.
     InsertHundredAtOnce,
+    /// 1,000 rows are inserted by one statement that has all their values.
+    InsertThousand,
     /// One row is inserted, outside of a transaction.
     InsertOne,
+    /// 1,000 rows are inserted, one a statement, in one transaction; each is sent when the one before it is done.
+    OneByOne,
+    /// The same, sent without waiting in between, where the library can do that.
+    Pipelined,
     /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each. SQLite alone has
     /// eight connections too, and uses one after the other.
     EightTasks,
+    /// A file of 1,000,000 lines is copied into a table.
+    CopyFile,
+    /// 1,000,000 rows that the program has are copied into a table.
+    CopyRows,
     /// One row of a stream is read.
     Stream,
     /// One step of a single statement that returns nothing before its end.
@@ -44,22 +54,24 @@ pub enum Place {
     Memory,
     /// In a file of the contestant's own, with WAL and `synchronous=NORMAL`.
     File,
+    /// On a server, in a database of the contestant's own.
+    Server,
 }
 
 /// What is aimed at, where something is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Targets {
-    /// The most wall-clock time, in multiples of what SQLite alone takes.
+    /// The most wall-clock time, in multiples of what the contestant takes that all are compared with.
     pub wall: Option<f64>,
-    /// The most processor time, in multiples of what SQLite alone takes.
+    /// The most processor time, likewise.
     pub cpu: Option<f64>,
     /// How many times as long sqlx takes, at least.
     pub over_sqlx: Option<f64>,
 }
 
 impl Case {
-    /// What is measured in rounds.
-    pub const ROUNDS: &[Self] = &[
+    /// What is measured on SQLite.
+    pub const SQLITE: &[Self] = &[
         Self::new("point, memory, held", Workload::Point, Place::Memory, Targets::both(1.5, 3.0)),
         Self::new("point, memory, pool", Workload::PointFromPool, Place::Memory, Targets::both(2.5, 3.0)),
         Self::new("point, file, held", Workload::Point, Place::File, Targets::both(1.25, 3.0)),
@@ -80,6 +92,36 @@ impl Case {
         ),
     ];
 
+    /// What is measured on PostgreSQL in multiples of tokio-postgres.
+    pub const POSTGRES: &[Self] = &[
+        Self::new("point, held", Workload::Point, Place::Server, Targets::of(1.08, 1.2)),
+        Self::new("point, pool", Workload::PointFromPool, Place::Server, Targets::NONE),
+        Self::new("eight connections", Workload::EightTasks, Place::Server, Targets::wall(1.05)),
+        Self::new(
+            "fetch 10,000",
+            Workload::FetchAll,
+            Place::Server,
+            Targets { wall: Some(0.95), cpu: Some(1.0), over_sqlx: Some(1.0) },
+        ),
+        Self::new("insert 1,000 rows", Workload::InsertThousand, Place::Server, Targets::wall(1.05)),
+        Self::ONE_BY_ONE,
+        Self::PIPELINED,
+    ];
+
+    /// 1,000 inserts, for comparison with [`PIPELINED`](Self::PIPELINED).
+    pub const ONE_BY_ONE: Self =
+        Self::new("1,000 inserts, one by one", Workload::OneByOne, Place::Server, Targets::NONE);
+
+    /// 1,000 inserts at once.
+    pub const PIPELINED: Self =
+        Self::new("1,000 inserts, pipelined", Workload::Pipelined, Place::Server, Targets::NONE);
+
+    /// What is measured on PostgreSQL in multiples of psql.
+    pub const COPY: &[Self] = &[
+        Self::new("copy a file of 1,000,000 lines", Workload::CopyFile, Place::Server, Targets::wall(1.1)),
+        Self::new("copy 1,000,000 rows", Workload::CopyRows, Place::Server, Targets::wall(1.1)),
+    ];
+
     /// For the use of memory.
     pub const STREAM: Self = Self::new("stream, memory", Workload::Stream, Place::Memory, Targets::NONE);
 
@@ -92,7 +134,8 @@ impl Case {
 
     /// The case of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ROUNDS.iter().chain([&Self::STREAM, &Self::COUNT]).find(|case| case.name == name).copied()
+        let all = [Self::SQLITE, Self::POSTGRES, Self::COPY, &[Self::STREAM, Self::COUNT]];
+        all.into_iter().flatten().find(|case| case.name == name).copied()
     }
 
     /// How many connections are held during the case.
@@ -106,7 +149,20 @@ impl Case {
 
     /// Whether rows are written, which the next segment is not to find.
     pub fn writes(&self) -> bool {
-        matches!(self.workload, Workload::InsertHundred | Workload::InsertHundredAtOnce | Workload::InsertOne)
+        use Workload::{
+            CopyFile, CopyRows, InsertHundred, InsertHundredAtOnce, InsertOne, InsertThousand, OneByOne, Pipelined,
+        };
+        matches!(
+            self.workload,
+            InsertHundred
+                | InsertHundredAtOnce
+                | InsertThousand
+                | InsertOne
+                | OneByOne
+                | Pipelined
+                | CopyFile
+                | CopyRows
+        )
     }
 
     /// The name of the case's file.
@@ -117,6 +173,14 @@ impl Case {
 
 impl Targets {
     const NONE: Self = Self { wall: None, cpu: None, over_sqlx: None };
+
+    const fn wall(wall: f64) -> Self {
+        Self { wall: Some(wall), cpu: None, over_sqlx: None }
+    }
+
+    const fn of(wall: f64, cpu: f64) -> Self {
+        Self { wall: Some(wall), cpu: Some(cpu), over_sqlx: None }
+    }
 
     const fn both(wall: f64, over_sqlx: f64) -> Self {
         Self { wall: Some(wall), cpu: None, over_sqlx: Some(over_sqlx) }

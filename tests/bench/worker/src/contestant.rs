@@ -9,10 +9,11 @@ pub trait Contestant: Send + Sync + 'static {
     /// What runs a case.
     type Subject: Subject;
 
-    /// The library's name and version, and that of its SQLite.
+    /// The library's name and version, and that of its database.
     fn versions(&self) -> impl Future<Output = Result<String>> + Send;
 
-    /// Opens a new database for the case, with the tables of [`SETUP`](crate::SETUP), in an empty place of the directory.
+    /// Opens a database for the case: of SQLite a new one, with the tables of [`SETUP`](crate::SETUP), in an empty place of the
+    /// directory; of PostgreSQL the contestant's own, with those of [`POSTGRES_SETUP`](crate::POSTGRES_SETUP).
     fn open(&self, case: Case, directory: &Path) -> impl Future<Output = Result<Self::Subject>> + Send;
 }
 

@@ -19,6 +19,9 @@ pub use case::{Case, Place, Targets, Workload};
 pub use clock::Spent;
 pub use contestant::{Contestant, Subject};
 pub use request::Request;
-pub use schema::{COUNT, FETCH, INSERT, NAME, POINT, ROWS, SETUP, STREAM, ids};
+pub use schema::{
+    COPIED, COPY, COPY_BINARY, COUNT, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
+    POSTGRES_SETUP, ROWS, SETUP, STREAM, copied_file, copied_rows, ids,
+};
 pub use serve::serve;
 pub use ticker::Lateness;

@@ -6,10 +6,11 @@ use std::{
     collections::HashMap,
     io::{Write, stdin, stdout},
     path::{Path, PathBuf},
+    thread::available_parallelism,
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// How many threads the runtime has.
+/// How many threads the runtime has, if there are as many processors.
 const THREADS: usize = 2;
 
 /// Answers the requests on standard input until it ends. The first line, which nobody asks for, tells the versions. What
@@ -19,7 +20,9 @@ const THREADS: usize = 2;
 ///
 /// When there is no runtime, or nobody reads the answers.
 pub fn serve<C: Contestant>(contestant: C, directory: &Path) -> Result<()> {
-    let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
+    // Of the processors, those that this process may run on.
+    let threads = available_parallelism().map_or(THREADS, |count| THREADS.min(count.get()));
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     let versions = runtime.block_on(contestant.versions());
     let mut worker = Worker { contestant, directory: directory.to_owned(), runtime, subjects: HashMap::new() };
     answer(versions)?;
@@ -93,7 +96,7 @@ impl<C: Contestant> Drop for Worker<C> {
 
 async fn segment(subject: &mut impl Subject, iterations: u64) -> Result<Spent> {
     subject.clean().await?;
-    let start = Start::now();
+    let start = Start::now()?;
     subject.run(iterations).await?;
-    Ok(start.spent())
+    Ok(start.spent()?)
 }
