@@ -3,8 +3,9 @@
 use montrs_test_clusters::TestDatabase;
 use montrs_tests::{TestFile, over_loopback, plugins};
 use std::{
-    path::PathBuf,
-    process::{Command, Output},
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
 };
 
 /// A music shop, made by the database's own tool.
@@ -211,4 +212,81 @@ fn explain_tells_what_a_code_means() {
     assert_eq!(unknown.status.code(), Some(2));
     let message = String::from_utf8(unknown.stderr).unwrap();
     assert!(message.contains("CLI_UNKNOWN_CODE") && message.contains("Did you mean DB_UNIQUE_VIOLATION?"), "{message}");
+}
+
+/// Runs a script on a database.
+fn script(url: &str, file: &Path, options: &[&str]) -> Output {
+    let mut tool = tool();
+    tool.arg("--plugins").arg(plugins()).args(["--url", url, "script"]).arg(file).args(options);
+    tool.output().expect("it runs")
+}
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+}
+
+#[test]
+fn the_same_script_is_loaded_by_both_databases_and_its_questions_are_answered_alike() {
+    let (file, database) = (TestFile::new(), TestDatabase::new());
+    let urls = [file.url().to_owned(), over_loopback(database.url())];
+    let [on_sqlite, on_postgres] = urls.each_ref().map(|url| {
+        let loaded = script(url, &data("chinook.sql"), &["--single-transaction"]);
+        assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+        assert!(text(&loaded).ends_with(" statements, 1686 rows affected\n"), "{}", text(&loaded));
+        let answers = script(url, &data("chinook_questions.sql"), &[]);
+        assert!(answers.status.success(), "{}", String::from_utf8_lossy(&answers.stderr));
+        text(&answers).to_owned()
+    });
+    assert_eq!(on_sqlite, on_postgres);
+    for part in ["│      18 ┆     57 ┆    635 ┆  447 │", "AC/DC", "\n13 statements, 0 rows affected\n"] {
+        assert!(on_sqlite.contains(part), "{on_sqlite}");
+    }
+    // The database's own tool sees the same.
+    assert_eq!(database.sql("SELECT count(*) FROM track"), "635");
+}
+
+#[test]
+fn a_script_that_fails_is_shown_with_file_line_and_column() {
+    let (file, database) = (TestFile::new(), TestDatabase::new());
+    let directory = montrs_tests::private_dir();
+    let path = directory.path().join("shop.sql");
+    let sql =
+        "CREATE TABLE t (x INTEGER PRIMARY KEY);\n\nINSERT INTO t VALUES (1), (2);\nSELECT x\n  FRM t;\nSELECT 2;";
+    std::fs::write(&path, sql).unwrap();
+    for url in [file.url().to_owned(), over_loopback(database.url())] {
+        for (options, stays, rows) in [
+            (&["--single-transaction"][..], "undone again: the script ran in one transaction.", "0"),
+            (&[], "The 2 statements before it were done, and stay so", "2"),
+        ] {
+            let failed = script(&url, &path, options);
+            let err = String::from_utf8_lossy(&failed.stderr);
+            assert_eq!((failed.status.code(), text(&failed)), (Some(1), ""), "{err}");
+            assert!(err.starts_with("error[DB_SYNTAX]: statement 3, line 5, column "), "{err}");
+            let place = format!("  --> {}:5:", path.display());
+            for part in [&*place, "\n\n  5 |   FRM t;\n    |   ", stays] {
+                assert!(err.contains(part), "{part:?} is not in:\n{err}");
+            }
+            let count = ["SELECT count(*) AS n FROM t"];
+            let mut query = tool();
+            query.arg("--plugins").arg(plugins()).args(["--url", &url, "query", "--format", "csv"]).args(count);
+            let counted = query.output().unwrap();
+            // What was undone with its table is not there.
+            assert_eq!(records(text(&counted)).get(1).map_or("0", |row| &row[0]), rows, "{url}");
+        }
+    }
+}
+
+#[test]
+fn a_script_comes_from_standard_input_and_is_shown_as_it_runs() {
+    let file = TestFile::new();
+    let mut tool = tool();
+    tool.arg("--plugins").arg(plugins()).args(["--url", file.url(), "script", "--verbose", "-"]);
+    let mut child = tool.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let sql =
+        "\u{feff}-- one\r\nCREATE TABLE t (\r\n  x INTEGER);\r\nINSERT INTO t VALUES (7);\r\nSELECT x FROM t;\r\n";
+    child.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let expected = "1: CREATE TABLE t ( …\n0 rows affected\n2: INSERT INTO t VALUES (7);\n1 row affected\n3: SELECT x FROM t;\n\
+                    ┌───┐\n│ x │\n╞═══╡\n│ 7 │\n└───┘\n1 row\n3 statements, 1 row affected\n";
+    assert_eq!(text(&output), expected, "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
 pub(crate) enum Command {
     /// Runs one SQL statement and prints its rows, or how many rows it changed.
     Query(QueryArgs),
+    /// Runs a script of many SQL statements, and prints the rows of those that have some.
+    Script(ScriptArgs),
     /// Lists the drivers that are found, and why other files are not used.
     Drivers(DriversArgs),
     /// Tells what the code of an error means, what leads to it and what can be done; without a code, lists all of them.
@@ -64,6 +66,21 @@ pub(crate) struct QueryArgs {
     /// How the rows are printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, ArgGroup)]
+#[command(after_long_help = SCRIPT_HELP)]
+pub(crate) struct ScriptArgs {
+    /// The file with the statements, in UTF-8 and of at most 1 GiB; `-` reads them from standard input.
+    pub(crate) file: PathBuf,
+
+    /// Runs the script in one transaction: all of it is done, or nothing. It must then hold no COMMIT or ROLLBACK.
+    #[arg(long)]
+    pub(crate) single_transaction: bool,
+
+    /// Prints each statement when it is run, and how many rows it changed.
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, ArgGroup)]
@@ -123,6 +140,7 @@ Examples:
   montrs-db --url sqlite:app.db query 'INSERT INTO t (name) VALUES ($1)' --param Ada
   montrs-db --url sqlite:app.db query 'SELECT * FROM t WHERE id = :id' --named id=1
   DATABASE_URL=sqlite:app.db montrs-db query --format json 'SELECT count(*) AS n FROM t'
+  montrs-db --url sqlite:app.db script schema.sql
   echo 'SELECT name FROM t' | montrs-db --url sqlite:app.db query --format csv -
 
 Exit codes:
@@ -155,6 +173,19 @@ embedded, NaN and the infinities are strings. When an error comes after the firs
 
   In a table, control characters are shown as escapes, and values are cut after 1,000 characters. A table that is too \
 wide for the terminal is printed row by row.
+
+Exit codes: see `montrs-db --help`.";
+
+const SCRIPT_HELP: &str = "\
+The statements run one after the other, each as a transaction of its own unless the script begins one. The first error \
+ends it, with exit code 1, and is shown with file, line and column; what was done before stays done, except in a \
+transaction that the script had not ended.
+
+The rows of a statement are printed as a table. The last line tells how many statements were run, and how many rows \
+they changed.
+
+A script has no parameters. On PostgreSQL data may stand behind COPY ... FROM STDIN, as pg_dump writes it. Commands of \
+psql or of SQLite's shell are an error.
 
 Exit codes: see `montrs-db --help`.";
 

@@ -27,6 +27,11 @@ impl<'a> Place<'a> {
         Some(Self { line, character: before.chars().count() + 1, before, after })
     }
 
+    /// As compilers have it: `schema.sql:12:5`.
+    pub(crate) fn line_and_column(&self, file: &str) -> String {
+        format!("{file}:{}:{}", self.line, self.character)
+    }
+
     /// The line with its number, and a mark under the place.
     pub(crate) fn lines(&self) -> String {
         let before = match self.before.char_indices().nth_back(MAX_CHARS - 1) {

@@ -6,14 +6,23 @@ use std::{io, process::ExitCode};
 /// Why the program did not do what it was asked for.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The database, its driver or a setting; with the whole statement, where there was one.
-    Database { error: DbError, sql: Option<String> },
+    /// The database, its driver or a setting; with the whole SQL text, where there was one.
+    Database { error: DbError, sql: Option<String>, script: Option<FailedScript> },
     /// What only this program finds fault with.
     Own(Box<Problem>),
     /// Nobody reads the output any more.
     OutputClosed,
     /// Ctrl-C.
     Interrupted,
+}
+
+/// The script that an error has ended.
+#[derive(Debug)]
+pub(crate) struct FailedScript {
+    /// Its file.
+    pub(crate) name: String,
+    /// What holds of the statements before the one that failed.
+    pub(crate) stays: String,
 }
 
 /// An error of this program's own.
@@ -68,6 +77,15 @@ impl Failure {
         self
     }
 
+    /// Adds the script, so that a place in it can be shown.
+    pub(crate) fn in_script(mut self, name: &str, text: String, stays: String) -> Self {
+        if let Self::Database { sql, script, .. } = &mut self {
+            *sql = Some(text);
+            *script = Some(FailedScript { name: name.into(), stays });
+        }
+        self
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Database { .. } => AT_FAULT,
@@ -81,7 +99,7 @@ impl Failure {
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        Self::Database { error, sql: None }
+        Self::Database { error, sql: None, script: None }
     }
 }
 

@@ -3,7 +3,7 @@
 //! It is an application of `montrs_orm` like any other: it names no database and links no database client.
 //!
 //! The way of a query: [`args`] → [`settings`] → [`mod@query`] → [`bindings`] → a [`rows::RowWriter`] ([`table`], [`json`],
-//! [`csv_rows`]). Whatever fails becomes a [`failure::Failure`], which [`report`] prints.
+//! [`csv_rows`]). [`script`] does the same for many statements. Whatever fails becomes a [`failure::Failure`], which [`report`] prints.
 
 #![forbid(unsafe_code)]
 
@@ -23,11 +23,12 @@ mod printable;
 mod query;
 mod report;
 mod rows;
+mod script;
 mod settings;
 mod table;
 mod value_text;
 
-use args::{Command, DriversArgs, Format, QueryArgs, TextFormat};
+use args::{Command, DriversArgs, Format, QueryArgs, ScriptArgs, TextFormat};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             let as_json = command.format == Format::Json;
             (query(args.settings, command), as_json)
         }
+        Command::Script(command) => (script(args.settings, command), false),
         Command::Drivers(command) => (drivers(&args.settings, &command), command.format.is_json()),
         Command::Explain(command) => {
             (explain::explain(command.code.as_deref(), command.format), command.format == TextFormat::Json)
@@ -55,12 +57,22 @@ fn main() -> ExitCode {
 fn query(settings: args::Settings, command: QueryArgs) -> Result<(), Failure> {
     // Before Ctrl-C is handled here: reading standard input can be waiting for a person.
     let sql = query::sql_text(&command.sql)?;
+    block_on(query::run(settings, command, sql))
+}
+
+fn script(settings: args::Settings, command: ScriptArgs) -> Result<(), Failure> {
+    let text = script::text(&command.file)?;
+    block_on(script::run(settings, command, text))
+}
+
+/// Runs the work on a runtime of its own.
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::system("CLI_RUNTIME", format!("the async runtime cannot be started: {error}")))?;
-    let outcome = runtime.block_on(query::run(settings, command, sql));
+    let outcome = runtime.block_on(work);
     // A driver's blocking call that does not end must not keep the process.
     runtime.shutdown_background();
     outcome

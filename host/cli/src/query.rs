@@ -9,14 +9,14 @@ use crate::{
     rows::RowWriter,
     settings, table,
 };
-use montrs_orm::{Connection, Database, RuntimeSql, ValueRef};
+use montrs_orm::{Connection, Cursor, Database, RuntimeSql, ValueRef};
 use std::io::{self, BufWriter, Read, Write};
 
 /// More SQL than this is not read from standard input.
 const MAX_SQL_BYTES: u64 = 64 << 20;
 
 /// How much output is collected before it is written.
-const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
+pub(crate) const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
 
 /// The statement that the argument stands for.
 pub(crate) fn sql_text(argument: &str) -> Result<String, Failure> {
@@ -80,12 +80,17 @@ async fn run_on(
         query = query.bind_named(name, value);
     }
     let mut cursor = query.cursor().await?;
-    let columns = cursor.columns().clone();
-    if columns.is_empty() {
-        while cursor.next().await?.is_some() {}
-        let done = cursor.done();
-        return writer.done(done.rows_affected(), done.last_insert_id());
+    if !cursor.columns().is_empty() {
+        return print_rows(&mut cursor, writer).await;
     }
+    while cursor.next().await?.is_some() {}
+    let done = cursor.done();
+    writer.done(done.rows_affected(), done.last_insert_id())
+}
+
+/// Prints the rows of a result that has columns.
+pub(crate) async fn print_rows(cursor: &mut Cursor<'_>, writer: &mut dyn RowWriter) -> Result<(), Failure> {
+    let columns = cursor.columns().clone();
     writer.begin(&columns.iter().map(|column| column.name()).collect::<Vec<_>>())?;
     while let Some(row) = cursor.next().await? {
         let values = (0..columns.len()).map(|position| row.get(position)).collect::<Result<Vec<ValueRef<'_>>, _>>()?;
@@ -95,7 +100,7 @@ async fn run_on(
 }
 
 /// Closes the database. What can go wrong here changes nothing of what was printed.
-async fn end(database: Database, interrupted: bool) {
+pub(crate) async fn end(database: Database, interrupted: bool) {
     let _ = tokio::time::timeout(interrupt::GRACE, async {
         if interrupted {
             // There is one connection, and it can be had when the statement has been cancelled.

@@ -1,6 +1,10 @@
 //! How a failure is told: in words, or as a JSON object.
 
-use crate::{excerpt::Place, failure::Failure, printable};
+use crate::{
+    excerpt::Place,
+    failure::{FailedScript, Failure},
+    printable,
+};
 use anstyle::{AnsiColor, Style};
 use montrs_orm::{AiError, DbError, DbErrorKind};
 use serde_json::json;
@@ -24,12 +28,13 @@ struct Report<'a> {
     /// The database's error, for its fields.
     error: Option<&'a DbError>,
     sql: Option<&'a str>,
+    script: Option<&'a FailedScript>,
 }
 
 impl<'a> Report<'a> {
     fn of(failure: &'a Failure) -> Option<Self> {
         match failure {
-            Failure::Database { error, sql } => Some(Self {
+            Failure::Database { error, sql, script } => Some(Self {
                 code: error.error_code(),
                 message: error.to_string(),
                 meaning: error.meaning(),
@@ -37,6 +42,7 @@ impl<'a> Report<'a> {
                 fixes: fixes(error),
                 error: Some(error),
                 sql: sql.as_deref(),
+                script: script.as_ref(),
             }),
             Failure::Own(problem) => Some(Self {
                 code: problem.code,
@@ -46,6 +52,7 @@ impl<'a> Report<'a> {
                 fixes: problem.fixes.clone(),
                 error: None,
                 sql: None,
+                script: None,
             }),
             Failure::OutputClosed | Failure::Interrupted => None,
         }
@@ -55,6 +62,9 @@ impl<'a> Report<'a> {
         const CODE: Style = AnsiColor::Red.on_default().bold();
         const LABEL: Style = Style::new().bold();
         let mut out = format!("{CODE}error[{}]{CODE:#}: {}\n", self.code, printable::lines(&self.message));
+        if let (Some(place), Some(script)) = (self.place(), self.script) {
+            out.push_str(&format!("  --> {}\n", printable::line(&place.line_and_column(&script.name))));
+        }
         if let Some(place) = self.place() {
             out.push_str(&format!("\n{}\n\n", place.lines()));
         }
@@ -63,6 +73,9 @@ impl<'a> Report<'a> {
         }
         if let Some(detail) = self.error.and_then(DbError::detail) {
             out.push_str(&format!("{LABEL}detail:{LABEL:#} {}\n", printable::lines(detail)));
+        }
+        if let Some(script) = self.script {
+            out.push_str(&format!("{}\n", script.stays));
         }
         for cause in self.causes() {
             out.push_str(&format!("{LABEL}caused by:{LABEL:#} {}\n", printable::lines(&cause)));

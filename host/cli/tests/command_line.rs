@@ -181,6 +181,24 @@ fn the_drivers_of_a_configuration_file_are_listed_though_its_url_is_not_set() {
 }
 
 #[test]
+fn a_script_that_cannot_be_read_is_named_with_the_reason() {
+    let directory = plugins();
+    let missing = directory.path().join("missing.sql");
+    let (code, out, err) = run(tool().arg("script").arg(&missing));
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.starts_with("error[CLI_INPUT]: ") && err.contains("missing.sql cannot be read: "), "{err}");
+    let latin = directory.path().join("latin.sql");
+    std::fs::write(&latin, b"SELECT 1;\n-- \xc3\xbc\nSELECT 'gr\xfc\xdfe';").unwrap();
+    let (code, _, err) = run(tool().arg("script").arg(&latin));
+    assert_eq!(code, 1);
+    for part in ["it is not UTF-8: the byte 0xFC at ", "latin.sql:3:11 (offset 26)", "iconv"] {
+        assert!(err.contains(part), "{err}");
+    }
+    let (code, _, err) = run(tool().arg("script").arg(directory.path()));
+    assert!(code == 1 && err.contains("CLI_INPUT"), "{err}");
+}
+
+#[test]
 fn a_missing_url_is_wrong_usage() {
     let (code, out, err) = run(tool().args(["query", "SELECT 1"]));
     assert_eq!((code, out.as_str()), (2, ""));
@@ -197,6 +215,8 @@ fn wrong_usage_ends_with_2() {
         &["query", "SELECT 1", "--format", "xml"],
         &["query", "SELECT 1", "--named", "x"],
         &["drivers", "--format", "csv"],
+        &["script"],
+        &["script", "a.sql", "b.sql"],
         &[],
     ] {
         let (code, out, err) = run(tool().args(arguments));
