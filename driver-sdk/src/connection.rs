@@ -1,8 +1,8 @@
 //! A connection, and the slots that it fills.
 
 use crate::{
-    Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, ManyReply, NextBatch, Params, QueryOptions,
-    Reply, Result, RowBatch, TransactionOptions, guard, many, statement, upload,
+    Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, ManyReply, NextBatch, ParamBuffer, Params,
+    QueryOptions, Reply, Result, RowBatch, TransactionOptions, guard, many, statement, upload,
 };
 use montrs_driver_abi::{
     ConnectionObject, ConnectionVtable, ConnectionVtableRef, DriverResult, Reply as AbiReply, Span, StatementObject,
@@ -105,10 +105,10 @@ pub trait Connection: Send + 'static {
     }
 
     /// Where in a script, a text of many statements, the first one is: without the blanks and comments before it, and with
-    /// the sign that ends it. `None` where there is nothing but blanks and comments. The host prepares and runs the piece, and
-    /// comes back with what follows it.
+    /// the sign that ends it. `None` where there is nothing but blanks and comments. The host runs the piece with
+    /// [`query_once`](Self::query_once), and comes back with what follows it.
     ///
-    /// Only look for the end: what is wrong with the statement is said by [`prepare`](Self::prepare). The text that is
+    /// Only look for the end: what is wrong with the statement is said when it is run. The text that is
     /// left may be long, so look no further than that end.
     ///
     /// # Errors
@@ -117,6 +117,23 @@ pub trait Connection: Send + 'static {
     fn first_statement(&mut self, script: &str) -> Result<Option<Range<usize>>> {
         let _ = script;
         Err(Error::new(ErrorKind::UNSUPPORTED, "the driver does not support scripts"))
+    }
+
+    /// Prepares a statement, runs it without parameters and drops it, as the host does with the statements of a script.
+    ///
+    /// Unless you write your own, this calls [`prepare`](Self::prepare) and [`query`](Self::query).
+    fn query_once<'a>(
+        &'a mut self,
+        sql: &str,
+        options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<Self::Rows>> {
+        let sql = sql.to_owned();
+        Reply::later(async move {
+            let mut statement = self.prepare(&sql).wait().await?;
+            let no_parameters = ParamBuffer::default();
+            self.query(&mut statement, no_parameters.as_params(), options, batch).wait().await
+        })
     }
 
     /// The next rows of an open result.
@@ -221,6 +238,7 @@ impl<C: Connection> Slots<C> {
         close: close::<C>,
         drop: drop_connection::<C>,
         first_statement: first_statement::<C>,
+        query_once: statement::query_once::<C>,
     }));
 
     const VTABLE: ConnectionVtableRef = ConnectionVtableRef(Self::TABLE.as_prefix());

@@ -53,7 +53,22 @@ unsafe extern "C" fn query<C: Connection>(
     })
 }
 
-/// The slot of a connection whose answer is that of a query.
+/// A slot of a connection whose answer is that of a query.
+pub(crate) unsafe extern "C" fn query_once<C: Connection>(
+    connection: *mut (),
+    sql: RStr<'_>,
+    options: QueryOptions,
+    batch: *mut Batch,
+) -> AbiReply<QueryReply> {
+    guard::slot(query_reply::<C>, || {
+        // SAFETY: the host lends its batch, by the rules of this slot.
+        let batch = unsafe { lent(batch) };
+        // SAFETY: the table that this is in belongs to connections of type `C`.
+        unsafe { exclusive::<C>(connection) }.query_once(sql.as_str(), options, batch)
+    })
+}
+
+/// Another one.
 pub(crate) unsafe extern "C" fn command<C: Connection>(
     connection: *mut (),
     name: RStr<'_>,

@@ -156,9 +156,12 @@ async fn a_script_has_no_parameters_and_no_nul() {
     let error = db.script("SELECT 1;\nSELECT $1").await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Parameters);
     assert!(error.to_string().starts_with("statement 2, line 2, column 1: "), "{error}");
-    let text = "SELECT 1;\nSELECT 'a\0b'; SELECT 2";
-    let error = db.script(text).await.unwrap_err();
-    assert_eq!((error.kind(), error.position()), (DbErrorKind::Syntax, text.find('\0')));
+    let error = db.script("CREATE TABLE t (x TEXT); INSERT INTO t VALUES ($1)").await.unwrap_err();
+    assert_eq!((error.kind(), error.position()), (DbErrorKind::Parameters, Some(25)), "{error}");
+    for text in ["SELECT 1;\nSELECT 'a\0b'; SELECT 2", "SELECT 1;\nINSERT INTO t VALUES ('a\0b'); SELECT 2"] {
+        let error = db.script(text).await.unwrap_err();
+        assert_eq!((error.kind(), error.position()), (DbErrorKind::Syntax, text.find('\0')));
+    }
 }
 
 #[tokio::test]

@@ -123,8 +123,17 @@ pub struct ConnectionVtable {
     /// with the sign that ends it. Asks the database nothing; must not block. `script` is borrowed for the call, and is
     /// what follows the statement before.
     ///
-    /// The host gives the piece to `prepare`, which says what is wrong with it.
+    /// The host gives the piece to `query_once`, which says what is wrong with it.
     pub first_statement: unsafe extern "C" fn(connection: *mut (), script: RStr<'_>) -> DriverResult<Span>,
+
+    /// Prepares a statement, runs it without parameters, and drops it: in fewer steps where the driver can. `sql` is
+    /// borrowed for the call, `batch` as for a statement's `query`.
+    pub query_once: unsafe extern "C" fn(
+        connection: *mut (),
+        sql: RStr<'_>,
+        options: QueryOptions,
+        batch: *mut Batch,
+    ) -> Reply<QueryReply>,
 }
 
 /// A part of a text, in bytes. Where there is none, both are 0.

@@ -174,7 +174,7 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: DatabaseVtable { connect, capability, drop });
     check!(found: ConnectionVtable {
         prepare, command, upload, upload_bytes, upload_rows, upload_end, begin, commit, rollback, savepoint, release, rollback_to, reset, ping, status, close, drop,
-        first_statement
+        first_statement, query_once
     });
     check!(found: StatementVtable { query, query_many, describe, drop });
     check!(found: RowsVtable { next, close, drop });

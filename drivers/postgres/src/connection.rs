@@ -8,11 +8,11 @@ use crate::{
     statement, transaction,
 };
 use montrs_driver_sdk::{
-    Batch, ColumnSet, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch, Params,
-    QueryOptions, Reply, Result, RowBatch, TransactionOptions,
+    Batch, ColumnSet, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch, ParamBuffer,
+    Params, QueryOptions, Reply, Result, RowBatch, TransactionOptions,
 };
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// One session with the server.
 pub struct PgConnection {
@@ -76,16 +76,6 @@ impl Connection for PgConnection {
         options: QueryOptions,
         batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<PgResult>> {
-        if statement.data.is_some() {
-            let checked = query::check_parameters(&parameters, 0);
-            return operation!(self, |session| async {
-                checked?;
-                batch.clear(0);
-                let data = statement.data.as_deref().unwrap_or_default();
-                let affected = copy_in::run(session, &statement.sql, data).await?;
-                Ok(Fetched::finished(ColumnSet::of([]), affected))
-            });
-        }
         let session = match self.session() {
             Ok(session) => session,
             Err(error) => return Reply::ready(Err(error)),
@@ -97,6 +87,25 @@ impl Connection for PgConnection {
                 Reply::ready(Err(error))
             }
         }
+    }
+
+    fn query_once<'a>(
+        &'a mut self,
+        sql: &str,
+        options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<PgResult>> {
+        let sql: Arc<str> = sql.into();
+        operation!(self, |session| async {
+            if let Some((copy, data)) = script::copy_with_data(&sql, session.has_escapes()) {
+                batch.clear(0);
+                let affected = copy_in::run(session, copy, data).await?;
+                return Ok(Fetched::finished(ColumnSet::of([]), affected));
+            }
+            let mut statement = statement::once(session, sql).await?;
+            let request = query::write(session, &statement, &ParamBuffer::default().as_params(), options)?;
+            query::run(session, &mut statement, request, batch).await
+        })
     }
 
     fn query_many<'a>(&'a mut self, statement: &'a mut PgStatement, rows: RowBatch) -> Reply<'a, ManyReply> {

@@ -11,7 +11,7 @@ use crate::{
     command::PgResult,
     encode, request, reset,
     rows::{MAX_PIECE, PgRows, Progress},
-    session::{Session, TransactionStatus, unwritable},
+    session::{Session, TransactionStatus, unwritable, unwritable_sql},
     sql::Leaves,
     statement::PgStatement,
 };
@@ -76,7 +76,7 @@ fn write_messages(
     let forms = &statement.prepared.shape.forms;
     if statement.is_unnamed() {
         let types = statement.prepared.parameters.iter().copied();
-        frontend::parse("", &statement.sql, types, out).map_err(unwritable)?;
+        frontend::parse("", &statement.sql, types, out).map_err(|error| unwritable_sql(error, &statement.sql))?;
     }
     let range = request::bind(out, &statement.name(), forms, parameters)?;
     if statement.is_unnamed() {

@@ -401,3 +401,12 @@ pub(crate) fn unwritable(error: io::Error) -> Error {
     }
     Error::new(ErrorKind::TOO_LARGE, format!("the message cannot be sent: {error}"))
 }
+
+/// The same, with the place of the NUL in a statement.
+#[cold]
+pub(crate) fn unwritable_sql(error: io::Error, sql: &str) -> Error {
+    match sql.find('\0') {
+        Some(at) => unwritable(error).with_position(at),
+        None => unwritable(error),
+    }
+}

@@ -49,12 +49,56 @@ pub(crate) fn after_comment(text: &str) -> Option<&str> {
     None
 }
 
+/// Whether a statement has no rows for sure, by its first word: those of a routine, a rule or a name that was prepared
+/// could have some.
+pub(crate) fn has_no_rows(sql: &str) -> bool {
+    const NEVER: [&str; 28] = [
+        "ABORT",
+        "ALTER",
+        "ANALYZE",
+        "BEGIN",
+        "CLOSE",
+        "COMMENT",
+        "COMMIT",
+        "CREATE",
+        "DEALLOCATE",
+        "DISCARD",
+        "DO",
+        "DROP",
+        "END",
+        "GRANT",
+        "LOCK",
+        "NOTIFY",
+        "PREPARE",
+        "REFRESH",
+        "REINDEX",
+        "RELEASE",
+        "RESET",
+        "REVOKE",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "SET",
+        "START",
+        "TRUNCATE",
+        "VACUUM",
+    ];
+    const UNLESS_RETURNING: [&str; 4] = ["DELETE", "INSERT", "MERGE", "UPDATE"];
+    let text = first_word(sql);
+    let word = &text[..text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len())];
+    let is_one_of = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    is_one_of(&NEVER) || is_one_of(&UNLESS_RETURNING) && !mentions(sql, b"returning")
+}
+
 /// Whether the text mentions what may outlive the statement in its session and is not told by the command tag: a
 /// temporary table, a setting, a lock.
 pub(crate) fn may_change_session(sql: &str) -> bool {
     const WORDS: [&[u8]; 3] = [b"temp", b"set_config", b"advisory"];
-    let bytes = sql.as_bytes();
-    WORDS.iter().any(|word| bytes.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
+    WORDS.iter().any(|word| mentions(sql, word))
+}
+
+/// Whether the word is anywhere in the text, in any case.
+fn mentions(sql: &str, word: &[u8]) -> bool {
+    sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// What a statement with this command tag may have left in the session.
@@ -99,6 +143,30 @@ mod tests {
         }
         for sql in ["", "COP", "COPYING", "copy_of()", "copyä", "/* COPY", "SELECT copy"] {
             assert!(!is_copy(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_rows_is_told_by_its_first_word() {
+        for sql in [
+            "-- x\ninsert into t values ('(')",
+            "UPDATE t SET x = 1",
+            "BEGIN",
+            "set a = b",
+            "CREATE TABLE t AS SELECT 1",
+        ] {
+            assert!(has_no_rows(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT 1",
+            "DELETE FROM t Returning x",
+            "WITH a AS (SELECT 1) SELECT 1",
+            "SETTER",
+            "CALL p()",
+            "",
+            "(SELECT 1)",
+        ] {
+            assert!(!has_no_rows(sql), "{sql}");
         }
     }
 

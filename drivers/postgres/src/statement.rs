@@ -3,8 +3,7 @@
 use crate::{
     catalog,
     message::{self, tag},
-    script,
-    session::{Dropped, Session, statement_name, unwritable},
+    session::{Dropped, Session, statement_name, unwritable, unwritable_sql},
     shape::{Shape, parameter_kind},
     sql,
 };
@@ -18,8 +17,6 @@ pub struct PgStatement {
     pub(crate) prepared: Prepared,
     /// The text mentions what may outlive the statement in its session.
     pub(crate) may_change_session: bool,
-    /// What stands behind it in a script, where it is a `COPY … FROM STDIN`. It is then prepared when it is run.
-    pub(crate) data: Option<Box<str>>,
     dropped: Dropped,
 }
 
@@ -78,20 +75,24 @@ impl Drop for PgStatement {
 
 /// Prepares a statement.
 pub(crate) async fn new(session: &mut Session, sql: Arc<str>) -> Result<PgStatement> {
-    let dropped = session.dropped();
-    if let Some((copy, data)) = script::copy_with_data(&sql, session.has_escapes()) {
-        let prepared = Prepared {
-            number: 0,
-            parameters: Box::default(),
-            shape: Shape::empty(),
-            generation: session.generation,
-            is_stale: false,
-        };
-        let (sql, data) = (copy.into(), Some(data.into()));
-        return Ok(PgStatement { sql, prepared, may_change_session: false, data, dropped });
-    }
     let prepared = prepare(session, &sql).await?;
-    Ok(PgStatement { prepared, may_change_session: sql::may_change_session(&sql), data: None, dropped, sql })
+    Ok(PgStatement { prepared, may_change_session: sql::may_change_session(&sql), dropped: session.dropped(), sql })
+}
+
+/// Takes a statement that is run once, without parameters. One without rows, whose types would have to be known, is not
+/// prepared: it is sent when it is run, which is one round trip.
+pub(crate) async fn once(session: &mut Session, sql: Arc<str>) -> Result<PgStatement> {
+    if !sql::has_no_rows(&sql) {
+        return new(session, sql).await;
+    }
+    let prepared = Prepared {
+        number: 0,
+        parameters: Box::default(),
+        shape: Shape::empty(),
+        generation: session.generation,
+        is_stale: false,
+    };
+    Ok(PgStatement { prepared, may_change_session: sql::may_change_session(&sql), dropped: session.dropped(), sql })
 }
 
 async fn prepare(session: &mut Session, sql: &Arc<str>) -> Result<Prepared> {
@@ -103,10 +104,7 @@ async fn prepare(session: &mut Session, sql: &Arc<str>) -> Result<Prepared> {
     let number = if session.target.options.named_statements { session.new_number() } else { 0 };
     let name = if number == 0 { String::new() } else { statement_name(number) };
     let out = &mut session.wire.outgoing;
-    frontend::parse(&name, sql, [], out).map_err(|error| match sql.find('\0') {
-        Some(at) => unwritable(error).with_position(at),
-        None => unwritable(error),
-    })?;
+    frontend::parse(&name, sql, [], out).map_err(|error| unwritable_sql(error, sql))?;
     frontend::describe(b'S', &name, out).map_err(unwritable)?;
     session.sync();
     let (mut parameters, mut fields) = (Box::default(), Vec::new());

@@ -11,8 +11,8 @@ use crate::{
     session::{Answer, Session},
 };
 use montrs_driver_sdk::{
-    Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, Params, QueryOptions, Reply,
-    Result, RowBatch, TransactionOptions,
+    Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, ParamBuffer, Params,
+    QueryOptions, Reply, Result, RowBatch, TransactionOptions,
 };
 use std::{
     mem,
@@ -135,6 +135,28 @@ impl Connection for SqliteConnection {
         reply.map(|(answer, rows)| {
             give_back(own, batch, rows);
             fetched(answer, || Source::Statement(statement.0.clone()))
+        })
+    }
+
+    fn query_once<'a>(
+        &'a mut self,
+        sql: &str,
+        options: QueryOptions,
+        batch: &'a mut Batch,
+    ) -> Reply<'a, Fetched<SqliteRows>> {
+        let Self { executor, operation, batch: own, .. } = self;
+        *operation += 1;
+        let sql = sql.to_owned();
+        let mut rows = take(own, batch);
+        let reply = executor.run(*operation, move |session| {
+            let token = session.prepare(&sql)?;
+            session.bind(token.name(), &ParamBuffer::default().as_params())?;
+            let answer = session.start(token.name(), options, &mut rows)?;
+            Ok((answer, token, rows))
+        });
+        reply.map(|(answer, token, rows)| {
+            give_back(own, batch, rows);
+            fetched(answer, || Source::Statement(Arc::new(token)))
         })
     }
 

@@ -6,11 +6,10 @@
 use crate::OpenGuard;
 use montrs_driver_abi::{
     Batch, ColumnSet, ConnectionObject, ConnectionStatus, ConnectionVtableRef, Description, DriverError, DriverResult,
-    ErrorKind, NextBatch, Params, QueryOptions, QueryReply, Reply, RowsObject, Span, StatementObject,
-    TransactionOptions, abi_stable::std_types::RArc, async_ffi::FfiFuture, panic,
+    ErrorKind, NextBatch, Params, QueryOptions, QueryReply, Reply, RowsObject, StatementObject, TransactionOptions,
+    abi_stable::std_types::RArc, async_ffi::FfiFuture, panic,
 };
 use std::{
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
@@ -200,28 +199,6 @@ impl Connection {
             self.state = State::Busy;
         }
         closed
-    }
-
-    /// Where in a script the first statement is, which is not empty; `None` where there is none.
-    ///
-    /// # Errors
-    ///
-    /// What the driver says of the text; [`ErrorKind::UNSUPPORTED`] for a driver that knows no scripts.
-    pub fn first_statement(&mut self, script: &str) -> Result<Option<Range<usize>>, DriverError> {
-        self.expect(State::Idle)?;
-        let Some(slot) = self.vtable().first_statement() else {
-            return Err(DriverError::new(ErrorKind::UNSUPPORTED, "the driver does not support scripts")
-                .with_hint("install a newer version of the driver"));
-        };
-        // SAFETY: `&mut self` says that no other call is under way.
-        let found = unsafe { slot(self.object.data(), script.into()) }.into_result();
-        self.finish(&found);
-        let Span { start, end } = found?;
-        match script.get(start..end) {
-            Some("") if end == 0 => Ok(None),
-            Some(statement) if !statement.is_empty() => Ok(Some(start..end)),
-            _ => Err(DriverError::protocol("the driver found a statement outside of the script")),
-        }
     }
 
     /// Begins a transaction.

@@ -6,7 +6,7 @@ use crate::{
     transaction::SessionRef,
 };
 use montrs_driver_abi::{Batch, DriverError, ManyReply, ParamBuffer, Params, QueryOptions};
-use montrs_driver_loader::{QueryResult, Started};
+use montrs_driver_loader::QueryResult;
 use std::ops::Range;
 
 impl Session {
@@ -93,14 +93,8 @@ impl Session {
 
     /// Runs a statement of a script up to its first rows, which are then at hand. It is not kept: it is run once.
     pub(crate) async fn run_once(&mut self, sql: Sql, place: Place) -> Result<Done, DbError> {
-        let mut statement = self.connection.prepare(sql.as_str()).await?;
         let options = QueryOptions { max_rows: 0, batch_bytes: BATCH_BYTES };
-        let no_parameters = ParamBuffer::default();
-        let batch = self.batch.refill();
-        let result = match self.connection.query(&mut statement, no_parameters.as_params(), options, batch) {
-            Started::Now(result) => result?,
-            Started::Later(query) => query.await?,
-        };
+        let result = self.connection.query_once(sql.as_str(), options, self.batch.refill()).await?;
         self.opened(Layout::of_script(sql, place), result)
     }
 
