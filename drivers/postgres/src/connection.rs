@@ -99,7 +99,8 @@ impl Connection for PgConnection {
         operation!(self, |session| async {
             if let Some((copy, data)) = script::copy_with_data(&sql, session.has_escapes()) {
                 batch.clear(0);
-                let affected = copy_in::run(session, copy, data).await?;
+                let copied = copy_in::run(session, copy, &sql[data.clone()]).await;
+                let affected = copied.map_err(|error| script::at_line(error, &sql, data))?;
                 return Ok(Fetched::finished(ColumnSet::of([]), affected));
             }
             let mut statement = statement::once(session, sql).await?;

@@ -69,14 +69,30 @@ pub(crate) fn first_statement(script: &str, has_escapes: bool) -> Result<Option<
     Ok(Some(found.start..end))
 }
 
-/// A statement `COPY … FROM STDIN` and its data, apart; `None` for anything else.
-pub(crate) fn copy_with_data(text: &str, has_escapes: bool) -> Option<(&str, &str)> {
+/// A statement `COPY … FROM STDIN`, and where its data is; `None` for anything else.
+pub(crate) fn copy_with_data(text: &str, has_escapes: bool) -> Option<(&str, Range<usize>)> {
     if !text.ends_with(END_OF_DATA) || !sql::is_copy(text) {
         return None;
     }
     let found = find(text, has_escapes).ok()?.filter(|found| found.takes_data)?;
     let data = data(text, found.end).filter(|data| data.end == text.len())?;
-    Some((&text[..found.end], &text[data.start..data.end - END_OF_DATA.len()]))
+    Some((&text[..found.end], data.start..data.end - END_OF_DATA.len()))
+}
+
+/// Puts an error in the data of a COPY at its line, which the server tells in words: `COPY t, line 3, column n: "x"`.
+pub(crate) fn at_line(error: Error, text: &str, data: Range<usize>) -> Error {
+    let context = error.record().extra.iter().find(|pair| pair.0 == "where").map(|pair| pair.1.to_string());
+    let number = context.as_deref().and_then(|context| {
+        let (_, line) = context.split_once(", ")?;
+        line.split([' ', ',', ':']).find_map(|word| word.parse::<usize>().ok())
+    });
+    let Some(before) = number.and_then(|number| number.checked_sub(1)) else { return error };
+    let lines = text[data.clone()].split_inclusive('\n').map(str::len);
+    let offset = lines.scan(data.start, |at, len| Some(std::mem::replace(at, *at + len))).nth(before);
+    match offset {
+        Some(offset) => error.with_position(offset),
+        None => error,
+    }
 }
 
 /// The first statement of a script, without data.
@@ -300,14 +316,32 @@ mod tests {
             "COPY \"a;b\" (x) FROM stdin;\r\n1;\\N\n\\\\.\n\\.\nCOPY t TO STDOUT;COPY (SELECT 1) FROM 'stdin';";
         let copy = "COPY \"a;b\" (x) FROM stdin;\r\n1;\\N\n\\\\.\n\\.";
         assert_eq!(split(script), [copy, "COPY t TO STDOUT;", "COPY (SELECT 1) FROM 'stdin';"]);
-        assert_eq!(copy_with_data(copy, false), Some(("COPY \"a;b\" (x) FROM stdin;", "1;\\N\n\\\\.\n")));
-        assert_eq!(copy_with_data("COPY t FROM STDIN;\n\\.", false), Some(("COPY t FROM STDIN;", "")));
+        let apart = |text| copy_with_data(text, false).map(|(copy, data)| (copy, &text[data]));
+        assert_eq!(apart(copy), Some(("COPY \"a;b\" (x) FROM stdin;", "1;\\N\n\\\\.\n")));
+        assert_eq!(apart("COPY t FROM STDIN;\n\\."), Some(("COPY t FROM STDIN;", "")));
         for other in ["COPY t FROM STDIN;\nDELETE FROM t", "SELECT 1;\n\\.", "COPY t TO STDOUT;\n\\."] {
             assert_eq!(copy_with_data(other, false), None, "{other}");
         }
         for (open, at) in [("COPY t FROM STDIN;\n1\n", 0), (" COPY t FROM STDIN; SELECT 1;\n\\.\n", 1)] {
             let error = first_statement(open, false).unwrap_err();
             assert_eq!(error.record().position.into_option(), Some(at), "{open}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_the_data_is_at_its_line() {
+        let text = "COPY t FROM STDIN;\n1\n2\nx\n\\.";
+        for (context, position) in [
+            ("COPY t, line 3, column n: \"x\"", Some(23)),
+            ("COPY t, Zeile 1", Some(19)),
+            ("COPY t, line 4", None),
+            ("COPY t, line 0", None),
+            ("COPY t", None),
+        ] {
+            let mut error = Error::new(ErrorKind::DATA, "x");
+            error.record_mut().extra.push(("where".to_owned().into(), context.into()).into());
+            let error = at_line(error, text, 19..25);
+            assert_eq!(error.record().position.into_option(), position, "{context}");
         }
     }
 

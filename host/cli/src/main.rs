@@ -3,7 +3,8 @@
 //! It is an application of `montrs_orm` like any other: it names no database and links no database client.
 //!
 //! The way of a query: [`args`] → [`settings`] → [`mod@query`] → [`bindings`] → a [`rows::RowWriter`] ([`table`], [`json`],
-//! [`csv_rows`]). [`script`] does the same for many statements. Whatever fails becomes a [`failure::Failure`], which [`report`] prints.
+//! [`csv_rows`]). [`mod@script`] does the same for many statements. Whatever fails becomes a [`failure::Failure`], which
+//! [`report`] prints.
 
 #![forbid(unsafe_code)]
 
