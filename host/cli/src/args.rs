@@ -184,8 +184,8 @@ transaction that the script had not ended.
 The rows of a statement are printed as a table. The last line tells how many statements were run, and how many rows \
 they changed.
 
-A script has no parameters. On PostgreSQL data may stand behind COPY ... FROM STDIN, as pg_dump writes it. Commands of \
-psql or of SQLite's shell are an error.
+A script has no parameters. What it may hold beside SQL is in the driver's documentation, such as data behind \
+COPY ... FROM STDIN. Commands of a database's own shell are an error.
 
 Exit codes: see `montrs-db --help`.";
 
