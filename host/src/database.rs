@@ -1,8 +1,8 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Query, Script, Session, ToParams,
-    Transaction, TransactionOptions, many,
+    Capability, Connection, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Query, Script, Session,
+    ToParams, Transaction, TransactionOptions, many,
     pool::{Pool, PoolStatus, PooledSession},
     query::Source,
     transaction::SessionRef,
@@ -126,6 +126,39 @@ impl Database {
     #[track_caller]
     pub fn script(&self, sql: impl IntoSql) -> Script<'_> {
         Script::new(Source::Pool(self, Location::caller()), sql.into_sql())
+    }
+
+    /// Listens to notifications on these channels, on a connection of the pool that the [`Listener`] holds until it is
+    /// dropped. What is notified after this has returned is heard, or else it is said that something may have been missed.
+    ///
+    /// ```no_run
+    /// use montrs_orm::ListenEvent;
+    ///
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let mut news = db.listen(["orders", "customers"]).await?;
+    /// // Now read what there is, and then what is new:
+    /// while let Some(event) = news.next().await {
+    ///     match event? {
+    ///         ListenEvent::Notification(news) => println!("{}: {}", news.channel, news.payload),
+    ///         ListenEvent::MayHaveMissed => println!("read all of it anew"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`acquire`](Self::acquire); [`Unsupported`](crate::DbErrorKind::Unsupported) where the driver has no command
+    /// `listen`; what the database says.
+    #[track_caller]
+    pub fn listen<I>(&self, channels: I) -> impl Future<Output = Result<Listener, DbError>> + Send + use<I>
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        let (at, db) = (Location::caller(), self.clone());
+        let channels = channels.into_iter().map(Into::into).collect();
+        async move { Listener::new(db, channels, at).await }
     }
 
     /// Runs a statement once for each row of parameters, in a transaction; see [`Session::execute_many`].

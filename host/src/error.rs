@@ -128,6 +128,8 @@ struct Inner {
     record: Option<ErrorRecord>,
     /// The statement concerned, shortened.
     sql: Option<String>,
+    /// The place in the statement, from 1.
+    line_and_column: Option<(usize, usize)>,
     /// Which of many rows of parameters is concerned, from 0.
     row: Option<u64>,
     /// Where in a script, when the statement is part of one.
@@ -150,6 +152,7 @@ impl DbError {
             fixes: Vec::new(),
             record: None,
             sql: None,
+            line_and_column: None,
             row: None,
             place: None,
             after_execution: false,
@@ -179,6 +182,8 @@ impl DbError {
             let shown =
                 sql.char_indices().nth(SQL_SHOWN).map_or(sql.to_owned(), |(end, _)| format!("{}…", &sql[..end]));
             self.0.sql = Some(shown);
+            let before = self.position().and_then(|position| sql.get(..position));
+            self.0.line_and_column = before.map(|before| Place::default().after(before)).map(|p| (p.line, p.column));
         }
         self
     }
@@ -270,6 +275,14 @@ impl DbError {
         self.0.record.as_ref()?.position.into_option().map(|position| position as usize)
     }
 
+    /// The same place as a line and a column of the text, both from 1, the column in characters.
+    pub fn line_and_column(&self) -> Option<(usize, usize)> {
+        match &self.0.place {
+            Some(Place { line, column, .. }) => Some((*line, *column)),
+            None => self.0.line_and_column,
+        }
+    }
+
     /// Which of the rows that were given to [`execute_many`](crate::Session::execute_many) failed: its index, from 0. The
     /// message counts from 1.
     pub fn row(&self) -> Option<u64> {
@@ -297,10 +310,6 @@ impl DbError {
     }
 
     /// Where in a script.
-    pub(crate) fn place(&self) -> Option<&Place> {
-        self.0.place.as_ref()
-    }
-
     pub(crate) fn case_fixes(&self) -> &[String] {
         &self.0.fixes
     }

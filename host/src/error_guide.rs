@@ -1,6 +1,6 @@
 //! Code, explanation and fixes for each kind of error.
 
-use crate::{AiError, DbError, DbErrorKind, script::Place};
+use crate::{AiError, DbError, DbErrorKind};
 
 impl DbErrorKind {
     /// All kinds, in the order of the catalogue.
@@ -145,8 +145,7 @@ impl AiError for DbError {
         if let Some(sql) = self.sql() {
             out.push_str(&format!("\nStatement: {sql}"));
             let before = self.position_in_sql().and_then(|position| sql.get(..position));
-            let place = self.place().copied().or_else(|| Some(Place::default().after(before?)));
-            if let Some(Place { line, column, .. }) = place {
+            if let Some((line, column)) = self.line_and_column() {
                 out.push_str(&format!("\nPlace: line {line}, column {column}"));
             }
             if let Some(before) = before {
@@ -265,12 +264,16 @@ fn fixes(error: &DbError) -> Vec<String> {
     let place = place(error);
     let fixes: &[&str] = match error.kind() {
         K::UniqueViolation => {
+            let constraint = constraint(error);
+            let after_space = |text: Option<&str>| text.map(|text| format!(" {text}")).unwrap_or_default();
+            let (name, detail) = (after_space(error.constraint()), after_space(error.detail()));
+            let key = error.column().map(|columns| format!(" ({columns})")).unwrap_or_default();
             return vec![
                 format!(
-                    "Look for an existing row with the same value in {place} before inserting, or update that row."
+                    "Look for an existing row with the same value in {place}{constraint} before inserting, or update that row.{detail}"
                 ),
-                "Use INSERT ... ON CONFLICT DO UPDATE or DO NOTHING.".into(),
-                "If equal values are legitimate, drop the constraint.".into(),
+                format!("Use INSERT ... ON CONFLICT{key} DO UPDATE or DO NOTHING."),
+                format!("If equal values are legitimate, drop the constraint{name}."),
             ];
         }
         K::NotNullViolation => {

@@ -36,7 +36,7 @@ impl<'e, T: for<'r> FromRow<'r>> RowStream<'e, T> {
         poll_fn(|cx| self.poll_row(cx)).await
     }
 
-    fn poll_row(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, DbError>>> {
+    pub(crate) fn poll_row(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, DbError>>> {
         loop {
             match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Poll::Ready(None),

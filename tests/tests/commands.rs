@@ -27,6 +27,14 @@ fn path(file: &TestFile) -> String {
 }
 
 #[tokio::test]
+async fn to_listen_is_refused_with_what_there_is_instead() {
+    let error = TestFile::new().open().await.listen(["news"]).await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Unsupported);
+    assert!(error.to_string().contains("no command `listen`"), "{error}");
+    assert!(error.suggested_fixes().iter().any(|fix| fix.contains("backup")), "{:?}", error.suggested_fixes());
+}
+
+#[tokio::test]
 async fn a_backup_is_whole_while_another_connection_writes() {
     let (file, copy) = (TestFile::new(), TestFile::new());
     let db = filled(&file, 2000).await;

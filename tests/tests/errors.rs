@@ -26,13 +26,13 @@ async fn constraint_violations_have_a_kind_and_name_the_place() {
     let (db, _place) = shop().await;
     let error = fail(&db, "INSERT INTO artists VALUES (2, 'Accept')").await;
     assert_eq!(error.kind(), DbErrorKind::UniqueViolation);
-    assert_eq!((error.table(), error.column()), (Some("artists"), differs(Some("name"), None)));
+    assert_eq!((error.table(), error.column()), (Some("artists"), Some("name")));
     assert_eq!(error.constraint(), differs(None, Some("artists_name_key")));
     assert_eq!((error.native_code(), error.sqlstate()), differs((Some(2067), None), (None, Some("23505"))));
     let error = fail(&db, "INSERT INTO artists VALUES (1, 'Other')").await;
-    assert_eq!((error.kind(), error.column()), (DbErrorKind::UniqueViolation, differs(Some("id"), None)));
+    assert_eq!((error.kind(), error.column()), (DbErrorKind::UniqueViolation, Some("id")));
     let error = fail(&db, "INSERT INTO albums VALUES (1, 'Restless and Wild', 2000)").await;
-    assert_eq!((error.table(), error.column()), (Some("albums"), differs(Some("artist_id, title"), None)));
+    assert_eq!((error.table(), error.column()), (Some("albums"), Some("artist_id, title")));
     let error = fail(&db, "INSERT INTO artists VALUES (2, NULL)").await;
     assert_eq!(error.kind(), DbErrorKind::NotNullViolation);
     assert_eq!((error.table(), error.column()), (Some("artists"), Some("name")));
@@ -53,10 +53,17 @@ async fn a_unique_violation_explains_itself_with_its_names() {
     assert_eq!(error.error_code(), "DB_UNIQUE_VIOLATION");
     assert_eq!(error.subsystem(), "orm");
     let explanation = error.explanation();
-    let name = differs("artists.name", "artists_name_key");
-    assert!(explanation.contains(name) && explanation.contains("INSERT INTO artists"), "{explanation}");
+    assert!(explanation.contains("artists.name") && explanation.contains("INSERT INTO artists"), "{explanation}");
     let fixes = error.suggested_fixes();
-    assert!(fixes.len() >= 2 && fixes[0].contains(differs("artists.name", "the table artists")), "{fixes:?}");
+    assert!(fixes.len() >= 2 && fixes[0].contains("artists.name"), "{fixes:?}");
+    assert!(fixes.iter().any(|fix| fix.contains("ON CONFLICT (name)")), "{fixes:?}");
+    if on_postgres() {
+        assert!(
+            explanation.contains("Key (name)=(Accept)") && explanation.contains("artists_name_key"),
+            "{explanation}"
+        );
+        assert!(fixes[0].contains("Key (name)=(Accept)") && fixes[0].contains("artists_name_key"), "{fixes:?}");
+    }
     assert!(!error.is_retryable() && !error.may_have_executed());
 }
 
@@ -68,6 +75,10 @@ async fn wrong_sql_is_told_apart_and_its_place_is_that_of_the_user_s_text() {
     let place = error.position().unwrap();
     assert!("SELECT 1 FROM\n  artists WHER name = 1"[place..].starts_with("name"), "{place}");
     assert!(error.explanation().contains("line 2, column 16"), "{}", error.explanation());
+    // However long the statement is.
+    let error = fail(&db, &format!("SELECT {}\n  nam FROM artists", "1, ".repeat(1000))).await;
+    assert_eq!(error.line_and_column(), Some((2, 3)));
+    assert!(error.explanation().contains("line 2, column 3"), "{}", error.explanation());
     let error = fail(&db, "SELECT * FROM artist").await;
     assert_eq!((error.kind(), error.table()), (DbErrorKind::UndefinedTable, differs(Some("artist"), None)));
     let error = fail(&db, "SELECT nam FROM artists").await;

@@ -4,7 +4,7 @@ mod postgres;
 
 use montrs_orm::{Database, DbError, DbErrorKind};
 use montrs_tests::{builder, poll_then_drop};
-use postgres::{open_with, url};
+use postgres::{half_written, open_with, url};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -126,6 +126,47 @@ async fn an_operation_may_be_dropped_at_any_poll() {
         poll_then_drop(polls, db.query(montrs_orm::RuntimeSql(format!("SELECT {polls}"))).fetch_scalar::<i32>()).await;
         assert_eq!(db.query("SELECT count(*) FROM t WHERE n = 2").fetch_scalar::<i64>().await.unwrap(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_half_written_is_ended() {
+    let db = one_connection("half_written").await;
+    half_written(&db).await;
+}
+
+#[tokio::test]
+async fn a_copy_out_that_is_left_half_way_ends_its_transaction_and_no_more() {
+    let db = one_connection("copy_out_left").await;
+    db.execute("CREATE TABLE t (n int)").await.unwrap();
+    let pid = process(&db).await;
+    let sql = "COPY (SELECT n, repeat('x', 100) FROM generate_series(1, 1000000) AS n) TO STDOUT";
+    for pieces in [0, 1, 3000] {
+        let mut tx = db.begin().await.unwrap();
+        tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+        let mut data = tx.command("copy_out").bind(sql).fetch::<Vec<u8>>();
+        for _ in 0..pieces {
+            data.next().await.unwrap().unwrap();
+        }
+        let has_begun = pieces > 0;
+        drop(data);
+        // The transaction has failed with the cancellation; nothing of it can be kept.
+        let commit = async {
+            tx.execute("INSERT INTO t VALUES (2)").await?;
+            tx.commit().await
+        };
+        let error = commit.await.err();
+        assert_eq!(error.as_ref().map(DbError::kind), has_begun.then_some(DbErrorKind::TransactionState), "{pieces}");
+        let kept = if has_begun { 0 } else { 2 };
+        let gone = "WITH gone AS (DELETE FROM t RETURNING 1) SELECT count(*) FROM gone";
+        assert_eq!(db.query(gone).fetch_scalar::<i64>().await.unwrap(), kept, "{pieces}");
+        assert_eq!(process(&db).await, pid, "{pieces}");
+    }
+    // A copy that is short enough to have been read has ended: the transaction goes on.
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    tx.command("copy_out").bind("COPY t TO STDOUT").fetch_all::<Vec<u8>>().await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(process(&db).await, pid);
 }
 
 #[tokio::test]

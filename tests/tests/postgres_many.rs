@@ -74,6 +74,14 @@ async fn a_server_that_says_much_meanwhile_is_heard() {
 }
 
 #[tokio::test]
+async fn rows_without_columns_are_nothing_to_return() {
+    let db = table("many_without_columns").await;
+    let done = db.execute_many("SELECT FROM generate_series(1, $1)", [[2], [3]]).await.unwrap();
+    assert_eq!(done.rows_affected(), 5);
+    assert_eq!(db.execute("SELECT FROM generate_series(1, 3)").await.unwrap().rows_affected(), 0);
+}
+
+#[tokio::test]
 async fn many_rows_may_be_dropped_half_way() {
     let db = table("many_dropped").await;
     let pid: i32 = db.query("SELECT pg_backend_pid()").fetch_scalar().await.unwrap();

@@ -1,11 +1,14 @@
 //! TLS and logging in, on a server that refuses connections without TLS.
 
+mod postgres;
+
 use montrs_orm::{Database, DbError, DbErrorKind};
 use montrs_test_clusters::{
     Certificate, Cluster,
     tls::{self, Identity, users},
 };
 use montrs_tests::{builder, poll_then_drop};
+use postgres::half_written;
 use std::{path::Path, sync::LazyLock};
 
 static SERVER: LazyLock<Cluster> = LazyLock::new(Cluster::tls);
@@ -123,6 +126,11 @@ async fn a_dropped_statement_is_cancelled_over_tls_too() {
     let large: Vec<String> =
         db.query("SELECT repeat('x', 100000) FROM generate_series(1, 50)").fetch_all().await.unwrap();
     assert!(large.iter().all(|text| text.len() == 100_000));
+}
+
+#[tokio::test]
+async fn a_request_that_is_half_written_is_ended_over_tls_too() {
+    half_written(&connect(&url("postgres", "sslmode=require")).await.unwrap()).await;
 }
 
 #[tokio::test]

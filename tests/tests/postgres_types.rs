@@ -98,6 +98,24 @@ async fn every_type_is_read_and_sent() {
         ("nummultirange", "{[1,2),[5,6)}", other("{[1,2),[5,6)}")),
         ("xml", "<a/>", other("<a/>")),
         ("pg_lsn", "0/16B3748", other("0/16B3748")),
+        ("macaddr8", "08:00:2b:01:02:03:04:05", other("08:00:2b:01:02:03:04:05")),
+        ("line", "{1,2,3}", other("{1,2,3}")),
+        ("lseg", "[(1,2),(3,4)]", other("[(1,2),(3,4)]")),
+        ("path", "((1,2),(3,4))", other("((1,2),(3,4))")),
+        ("polygon", "((1,2),(3,4),(5,6))", other("((1,2),(3,4),(5,6))")),
+        ("tsquery", "''a'' & ''b''", other("'a' & 'b'")),
+        ("int8range", "(,5)", other("(,5)")),
+        ("numrange", "[1.5,2.5)", other("[1.5,2.5)")),
+        ("daterange", "[2024-01-01,2024-02-01)", other("[2024-01-01,2024-02-01)")),
+        ("tsrange", "[\"2024-01-01 00:00:00\",)", other("[\"2024-01-01 00:00:00\",)")),
+        ("tstzrange", "empty", other("empty")),
+        ("int4multirange", "{}", other("{}")),
+        ("int8multirange", "{[1,5),[7,9)}", other("{[1,5),[7,9)}")),
+        ("datemultirange", "{[2024-01-01,2024-02-01)}", other("{[2024-01-01,2024-02-01)}")),
+        ("tsmultirange", "{(,)}", other("{(,)}")),
+        ("tstzmultirange", "{(,)}", other("{(,)}")),
+        ("xid8", "7", other("7")),
+        ("jsonpath", "$.\"a\"", other("$.\"a\"")),
     ] {
         check(&db, type_name, literal, value).await;
     }
@@ -110,7 +128,16 @@ async fn every_type_is_read_and_sent() {
 #[tokio::test]
 async fn arrays_of_every_type_are_read_and_sent() {
     let db = open("every_array").await;
-    db.execute("CREATE TYPE mood AS ENUM ('sad', 'so happy')").await.unwrap();
+    for sql in [
+        "CREATE TYPE mood AS ENUM ('sad', 'so happy')",
+        "CREATE TYPE pair AS (a int4, b text)",
+        "CREATE DOMAIN age AS int4",
+        "CREATE TYPE span AS RANGE (subtype = float8)",
+    ] {
+        db.execute(sql).await.unwrap();
+    }
+    let (second, infinity) =
+        (Timestamp { seconds: 1, nanoseconds: 0 }, Timestamp { seconds: i64::MAX, nanoseconds: 0 });
     let some = |n: i32| Value::I32(n);
     let text = |text: &str| Value::Text(text.into());
     for (type_name, literal, value) in [
@@ -136,13 +163,39 @@ async fn arrays_of_every_type_are_read_and_sent() {
         ("inet[]", "{10.0.0.1,::1}", array(&[(2, 1)], &[other("10.0.0.1"), other("::1")])),
         ("mood[]", "{sad,\"so happy\"}", array(&[(2, 1)], &[text("sad"), text("so happy")])),
         ("box[]", "{(3,4),(1,2);(1,1),(0,0)}", array(&[(2, 1)], &[other("(3,4),(1,2)"), other("(1,1),(0,0)")])),
+        ("int2[]", "{-1,2}", array(&[(2, 1)], &[Value::I16(-1), Value::I16(2)])),
+        ("int8[]", "{9223372036854775807}", array(&[(1, 1)], &[Value::I64(i64::MAX)])),
+        ("oid[]", "{4294967295}", array(&[(1, 1)], &[Value::I64(4_294_967_295)])),
+        ("float4[]", "{0.5,NULL}", array(&[(2, 1)], &[Value::F32(0.5), Value::Null])),
+        ("varchar[]", "{a,\"b,c\"}", array(&[(2, 1)], &[text("a"), text("b,c")])),
+        ("char(2)[]", "{\"a \"}", array(&[(1, 1)], &[text("a ")])),
+        ("name[]", "{pg_class}", array(&[(1, 1)], &[text("pg_class")])),
+        ("json[]", "{\"{\\\"a\\\": 1.00}\"}", array(&[(1, 1)], &[Value::Json("{\"a\": 1.00}".into())])),
+        ("time[]", "{01:00:00}", array(&[(1, 1)], &[Value::Time(3_600_000_000_000)])),
+        ("timestamp[]", "{\"1970-01-01 00:00:01\"}", array(&[(1, 1)], &[Value::Timestamp(second)])),
+        (
+            "timestamptz[]",
+            "{\"1970-01-01 00:00:01+00\",infinity}",
+            array(&[(2, 1)], &[Value::TimestampTz(second), Value::TimestampTz(infinity)]),
+        ),
+        ("interval[]", "{\"1 day\"}", array(&[(1, 1)], &[Value::Interval { months: 0, days: 1, microseconds: 0 }])),
+        ("timetz[]", "{12:00:00+02}", array(&[(1, 1)], &[other("12:00:00+02")])),
+        ("cidr[]", "{10.0.0.0/8}", array(&[(1, 1)], &[other("10.0.0.0/8")])),
+        ("macaddr[]", "{08:00:2b:01:02:03}", array(&[(1, 1)], &[other("08:00:2b:01:02:03")])),
+        ("bit(3)[]", "{101,NULL}", array(&[(2, 1)], &[other("101"), Value::Null])),
+        ("varbit[]", "{10,1}", array(&[(2, 1)], &[other("10"), other("1")])),
+        ("money[]", "{$1.50}", array(&[(1, 1)], &[other("$1.50")])),
+        ("xml[]", "{\"<a b=\\\"c\\\"/>\"}", array(&[(1, 1)], &[other("<a b=\"c\"/>")])),
+        ("point[]", "{\"(1,2)\",\"(3,4)\"}", array(&[(2, 1)], &[other("(1,2)"), other("(3,4)")])),
+        ("polygon[]", "{\"((1,2),(3,4))\"}", array(&[(1, 1)], &[other("((1,2),(3,4))")])),
+        ("circle[]", "{\"<(1,2),3>\"}", array(&[(1, 1)], &[other("<(1,2),3>")])),
+        ("tsvector[]", "{\"''a'' ''b''\"}", array(&[(1, 1)], &[other("'a' 'b'")])),
+        ("int4range[]", "{\"[1,5)\",empty}", array(&[(2, 1)], &[other("[1,5)"), other("empty")])),
+        ("nummultirange[]", "{\"{[1,2),[5,6)}\"}", array(&[(1, 1)], &[other("{[1,2),[5,6)}")])),
+        ("pair[]", "{\"(1,\\\"x y\\\")\",NULL}", array(&[(2, 1)], &[other("(1,\"x y\")"), Value::Null])),
+        ("age[]", "{7}", array(&[(1, 1)], &[Value::I32(7)])),
+        ("span[]", "{\"[1,2)\"}", array(&[(1, 1)], &[other("[1,2)")])),
     ] {
-        if type_name == "box[]" {
-            // It is printed with semicolons, and is read only.
-            let sql = format!("SELECT '{literal}'::{type_name}");
-            assert_eq!(db.query(RuntimeSql(sql)).fetch_scalar::<Value>().await.unwrap(), value);
-            continue;
-        }
         check(&db, type_name, literal, value).await;
     }
 }
@@ -201,6 +254,14 @@ async fn extensions_types_are_text() {
     check(&db, "citext", "Ada", Value::Text("Ada".into())).await;
     check(&db, "hstore", "\"a\"=>\"1\"", other("\"a\"=>\"1\"")).await;
     check(&db, "ltree", "a.b", other("a.b")).await;
+    let one = |value| array(&[(1, 1)], &[value]);
+    check(&db, "citext[]", "{Ada}", one(Value::Text("Ada".into()))).await;
+    check(&db, "hstore[]", "{\"\\\"a\\\"=>\\\"1\\\"\"}", one(other("\"a\"=>\"1\""))).await;
+    check(&db, "ltree[]", "{a.b}", one(other("a.b"))).await;
+    // It is an error only where it is read as something else.
+    let number = db.query("SELECT 'a.b'::ltree").fetch_scalar::<i32>().await.unwrap_err();
+    assert_eq!(number.kind(), DbErrorKind::Decode);
+    assert_eq!(db.query("SELECT 7, 'a.b'::ltree").fetch_scalar::<i32>().await.unwrap(), 7);
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ fn all_of(mut failures: Vec<Error>) -> Error {
 }
 
 /// No connection, and nothing was done: it may be tried again.
-fn unreachable(message: String) -> Error {
+pub(crate) fn unreachable(message: String) -> Error {
     let mut error = Error::new(ErrorKind::CONNECTION, message);
     error.record_mut().is_retryable = true;
     error

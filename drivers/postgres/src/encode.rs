@@ -90,7 +90,10 @@ fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result<Option<For
     }
     let mut text = String::new();
     let text = print::borrowed(value).unwrap_or_else(|| {
-        print::value(value, &mut text);
+        match value {
+            ValueRef::Array(array) => print::print_array(array, types::delimiter(oid), &mut text),
+            value => print::value(value, &mut text),
+        }
         &text
     });
     out.put_slice(text.as_bytes());

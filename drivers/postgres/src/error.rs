@@ -85,11 +85,16 @@ impl Report {
         record.is_retryable = is_retryable(kind, &self.sqlstate);
         record.position = self.position.and_then(|position| byte_offset(sql, position)).into();
         record.sqlstate = self.sqlstate.into();
+        if matches!(kind, ErrorKind::UNIQUE_VIOLATION | ErrorKind::EXCLUSION_VIOLATION) && self.column.is_empty() {
+            record.column = key(&self.detail).unwrap_or_default().into();
+        }
         record.detail = self.detail.into();
         record.hint = self.hint.into();
         record.schema = self.schema.into();
         record.table = self.table.into();
-        record.column = self.column.into();
+        if !self.column.is_empty() {
+            record.column = self.column.into();
+        }
         record.constraint = self.constraint.into();
         for (name, value) in [("where", self.context), ("data_type", self.data_type), ("severity", self.severity)] {
             if !value.is_empty() && value != "ERROR" {
@@ -167,6 +172,14 @@ fn is_retryable(kind: ErrorKind, sqlstate: &str) -> bool {
             | ErrorKind::TOO_MANY_CONNECTIONS
     );
     by_kind || matches!(sqlstate, "57P01" | "57P02" | "57P03")
+}
+
+/// The columns in `Key (a, b)=(1, 2) already exists.`, which has its brackets in every language. Of an index on expressions they
+/// are these.
+fn key(detail: &str) -> Option<String> {
+    let (columns, _) = detail.split_once(")=(")?;
+    let (_, columns) = columns.split_once('(')?;
+    Some(columns.replace('"', ""))
 }
 
 /// PostgreSQL counts characters from 1.

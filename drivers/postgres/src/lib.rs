@@ -59,6 +59,7 @@ mod timeout;
 mod tls;
 mod transaction;
 mod types;
+mod unsupported;
 mod url;
 mod wire;
 

@@ -66,6 +66,8 @@ impl Notification {
 /// An open subscription.
 pub struct Notifications {
     batch_bytes: usize,
+    /// What has ended it, to be told after the notifications that came before.
+    end: Option<Error>,
 }
 
 /// Subscribes. It has been done when this returns; the first rows are those that are there already.
@@ -88,7 +90,7 @@ pub(crate) async fn run(
     }
     session.completed("LISTEN");
     batch.clear(3);
-    let notifications = Notifications { batch_bytes: options.batch_bytes as usize };
+    let notifications = Notifications { batch_bytes: options.batch_bytes as usize, end: None };
     notifications.read(session, batch)?;
     let column =
         |name: &str, kind, type_name: &str| Column { kind, type_name: type_name.into(), ..Column::named(name) };
@@ -125,28 +127,18 @@ impl Notifications {
     /// Waits for notifications.
     pub(crate) async fn next(&mut self, session: &mut Session, batch: &mut Batch) -> Result<NextBatch> {
         batch.clear(3);
-        let host = session.host.clone();
         loop {
-            // What comes of itself is put into the inbox on the way; anything else is the end of the session.
-            let message = session.next();
-            if let Some(message) = session.sound(message)? {
-                if message.tag == tag::ERROR_RESPONSE {
-                    return Err(session.report(&message)?.into_error(""));
-                }
-                return Err(session.broken("a message that nobody asked for"));
+            if self.end.is_none() {
+                self.end = take_what_is_there(session).err();
             }
             self.read(session, batch)?;
             if batch.rows() > 0 {
                 return Ok(NextBatch { affected: 0, finished: false });
             }
-            if let Some(filled) = within(&host, QUIET, session.fill()).await {
-                filled?;
-                continue;
+            if let Some(error) = self.end.take() {
+                return Err(error);
             }
-            match within(&host, QUIET, session.command("")).await {
-                Some(alive) => drop(alive?),
-                None => return Err(session.wire.lose(&io::ErrorKind::TimedOut.into())),
-            }
+            self.end = wait(session).await.err();
         }
     }
 
@@ -164,12 +156,38 @@ impl Notifications {
     }
 }
 
-/// Says that notifications were thrown away.
+/// Puts what has come of itself into the inbox. Anything else is the end of the session.
+fn take_what_is_there(session: &mut Session) -> Result<()> {
+    let message = session.next();
+    match session.sound(message)? {
+        None => Ok(()),
+        Some(message) if message.tag == tag::ERROR_RESPONSE => Err(session.report(&message)?.into_error("")),
+        Some(_) => Err(session.broken("a message that nobody asked for")),
+    }
+}
+
+/// Waits for more, or for a sign of life.
+async fn wait(session: &mut Session) -> Result<()> {
+    let host = session.host.clone();
+    if let Some(filled) = within(&host, QUIET, session.fill()).await {
+        return filled;
+    }
+    match within(&host, QUIET, session.command("")).await {
+        Some(alive) => alive.map(drop),
+        None => Err(session.wire.lose(&io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// Notifications were thrown away. Who listens is told so by the end of the connection.
 #[cold]
-pub(crate) fn warn_of_loss(session: &Session) {
-    session.host.log(LogLevel::WARN, LOG, || {
-        format!("more than {MAX_SIZE} bytes of notifications were not read: the oldest are gone")
-    });
+pub(crate) fn overflowed(session: &mut Session) -> Result<()> {
+    let message = format!("more than {MAX_SIZE} bytes of notifications were not read: the oldest are gone");
+    if !session.inbox.channels.is_empty() {
+        session.inbox.clear();
+        return Err(session.wire.lose(&io::Error::other(message)));
+    }
+    session.host.log(LogLevel::WARN, LOG, || message);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ async fn read(session: &mut Session, statement: &mut PgStatement, rows: usize) -
     loop {
         let message = session.message_while_writing().await?;
         match message.tag {
-            tag::BIND_COMPLETE | tag::PARSE_COMPLETE => {}
+            // A row can be without columns.
+            tag::BIND_COMPLETE | tag::PARSE_COMPLETE | tag::DATA_ROW => {}
             tag::COMMAND_COMPLETE if row < rows => {
                 let tag = message::command_tag(session.wire.body(&message)).map(str::to_owned);
                 let tag = session.sound(tag)?;

@@ -1,6 +1,6 @@
 //! Values as text that the server reads as it reads a literal.
 
-use crate::datetime;
+use crate::{datetime, types};
 use montrs_driver_sdk::{Array, ValueRef};
 use std::fmt::Write;
 
@@ -54,7 +54,7 @@ pub(crate) fn value(value: ValueRef<'_>, out: &mut String) {
             write!(out, "{hyphen}{byte:02x}")
         }),
         ValueRef::Array(array) => {
-            print_array(array, out);
+            print_array(array, types::COMMA, out);
             Ok(())
         }
     };
@@ -65,7 +65,7 @@ fn infinity(is_positive: bool) -> &'static str {
 }
 
 /// `{1,NULL,"a\"b"}`, with the bounds before it where one is not 1.
-fn print_array(array: Array<'_>, out: &mut String) {
+pub(crate) fn print_array(array: Array<'_>, delimiter: u8, out: &mut String) {
     let dimensions: Vec<_> = array.dimensions().collect();
     if array.is_empty() {
         return out.push_str("{}");
@@ -79,10 +79,10 @@ fn print_array(array: Array<'_>, out: &mut String) {
     }
     let lens: Vec<usize> = dimensions.iter().map(|dimension| dimension.len as usize).collect();
     let mut next = 0;
-    level(array, &lens, &mut next, out);
+    level(array, &lens, &mut next, delimiter.into(), out);
 }
 
-fn level(array: Array<'_>, lens: &[usize], next: &mut usize, out: &mut String) {
+fn level(array: Array<'_>, lens: &[usize], next: &mut usize, delimiter: char, out: &mut String) {
     let Some((len, inner)) = lens.split_first() else {
         element(array.get(*next).unwrap_or(ValueRef::Null), out);
         *next += 1;
@@ -91,9 +91,9 @@ fn level(array: Array<'_>, lens: &[usize], next: &mut usize, out: &mut String) {
     out.push('{');
     for index in 0..*len {
         if index > 0 {
-            out.push(',');
+            out.push(delimiter);
         }
-        level(array, inner, next, out);
+        level(array, inner, next, delimiter, out);
     }
     out.push('}');
 }

@@ -278,7 +278,7 @@ impl Session {
             }
             tag::NOTIFICATION_RESPONSE => {
                 if !self.inbox.put(body)? {
-                    listen::warn_of_loss(self);
+                    listen::overflowed(self)?;
                 }
             }
             _ => {
@@ -332,7 +332,7 @@ impl Session {
     #[cold]
     pub(crate) fn broken(&mut self, what: &str) -> Error {
         self.wire.give_up();
-        garbage(what)
+        self.after_loss(garbage(what))
     }
 
     /// A `COPY … FROM STDIN` waits for data; it is told that there is none. It has swallowed the Sync.

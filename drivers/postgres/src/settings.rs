@@ -3,7 +3,7 @@
 use crate::{
     choice::{Choice, choice, names},
     options::configuration,
-    url,
+    unsupported, url,
 };
 use montrs_driver_sdk::{Error, Result};
 use std::{fmt, path::PathBuf};
@@ -46,10 +46,15 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn read(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
-        let mut all: Vec<_> = url::parameters(url)?.into_iter().map(|(name, value)| (name, value, None)).collect();
-        if let Some((name, ..)) = all.iter().find(|(name, ..)| !is_known(name)) {
-            return Err(unknown(name));
+        let mut all = Vec::new();
+        for (name, value) in url::parameters(url)? {
+            match unsupported::check(&name, &value) {
+                Some(checked) => checked?,
+                None if is_known(&name) => all.push((name, value, None)),
+                None => return Err(unknown(&name)),
+            }
         }
+        unsupported::check_environment(environment)?;
         let has_ssl = all.iter().any(|(name, ..)| name == "ssl");
         for &(name, variable) in PARAMETERS.iter().filter(|(_, variable)| !variable.is_empty()) {
             // `ssl` says what `sslmode` would.

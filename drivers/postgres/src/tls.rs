@@ -2,6 +2,7 @@
 
 use crate::{
     choice::SslMode,
+    connect::unreachable,
     options::{Options, RootCertificates, configuration},
     stream::Stream,
 };
@@ -62,11 +63,12 @@ impl Tls {
         })?;
         let stream = self.connector.connect(name, socket).await.map_err(|error| {
             let hint = match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
+                None => return unreachable(format!("the connection to {host} was lost while TLS was set up: {error}")),
                 Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                     "name the authority that has signed the server's certificate with `sslrootcert`"
                 }
                 Some(TlsError::InvalidCertificate(_)) => "the certificate must be valid and be for the host's name",
-                _ => "",
+                Some(_) => "",
             };
             tls(format!("TLS with {host} failed: {error}")).with_hint(hint)
         })?;

@@ -163,6 +163,8 @@ const BUILT_IN: &[(u32, &str, u32, Reader)] = &[
     (5069, "xid8", 271, OTHER),
 ];
 
+const BOX_ARRAY: u32 = 1020;
+
 /// The numbers of types that parameters are written for.
 pub(crate) mod oid {
     pub(crate) const BOOL: u32 = 16;
@@ -187,10 +189,7 @@ pub(crate) fn built_in(oid: u32) -> Option<Type> {
         return Some(Type { name: name.into(), form: Form::One(reader) });
     }
     let (_, name, _, reader) = BUILT_IN.iter().find(|(_, _, array, _)| *array == oid && oid != 0)?;
-    Some(Type {
-        name: format!("{name}[]").into(),
-        form: Form::Array(*reader, if *name == "box" { b';' } else { COMMA }),
-    })
+    Some(Type { name: format!("{name}[]").into(), form: Form::Array(*reader, delimiter(oid)) })
 }
 
 /// How a type that is no array is read, when it is the same on every server.
@@ -198,6 +197,12 @@ pub(crate) fn scalar(oid: u32) -> Option<(&'static str, Reader)> {
     let index = BUILT_IN.binary_search_by_key(&oid, |(oid, ..)| *oid).ok()?;
     let (_, name, _, reader) = BUILT_IN[index];
     Some((name, reader))
+}
+
+/// What elements of this array type are separated by where they are printed.
+pub(crate) fn delimiter(array: u32) -> u8 {
+    // Of all types only `box` has another one.
+    if array == BOX_ARRAY { b';' } else { COMMA }
 }
 
 /// The type of the elements of an array type that is the same on every server.

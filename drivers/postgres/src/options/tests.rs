@@ -94,3 +94,35 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
     }
     assert_eq!(parse("postgres://h/d?sslrootcert=system").sslmode, SslMode::VerifyFull);
 }
+
+#[test]
+fn what_libpq_has_and_this_driver_has_not_is_refused_with_what_to_do_instead() {
+    for (parameter, instead) in [
+        ("service=app", "service file"),
+        ("gssencmode=require", "TLS"),
+        ("krbsrvname=postgres", "GSSAPI"),
+        ("sslcrl=/crl.pem", "revoked"),
+        ("sslcrldir=/crls", "revoked"),
+        ("sslpassword=geheim", "openssl pkey"),
+        ("ssl_min_protocol_version=TLSv1.3", "TLS 1.2 and 1.3"),
+        ("requirepeer=postgres", "Unix socket"),
+        ("replication=database", "replication"),
+        ("client_encoding=LATIN1", "UTF-8"),
+        ("oauth_client_secret=geheim", "OAuth"),
+    ] {
+        let error = refused(&format!("postgres://h/d?{parameter}"));
+        let (name, _) = parameter.split_once('=').unwrap();
+        assert!(error.to_string().contains(name) && error.record().hint.contains(instead), "{parameter}: {error:?}");
+        assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
+    }
+    // What asks for what is done anyway is no error.
+    parse(
+        "postgres://h/d?gssencmode=prefer&client_encoding=UTF8&sslcompression=0&ssl_min_protocol_version=TLSv1.2&replication=false",
+    );
+    for (variable, value) in [("PGSERVICE", "app"), ("PGSSLCRL", "/crl.pem"), ("PGGSSENCMODE", "require")] {
+        let error = Options::parse("postgres://h/d", &|name| (name == variable).then(|| value.into())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CONFIGURATION);
+        assert!(error.to_string().contains(variable), "{error}");
+    }
+    Options::parse("postgres://h/d", &|name| (name == "PGGSSENCMODE").then(|| "disable".into())).unwrap();
+}
