@@ -1,9 +1,9 @@
 //! Settings for opening a database.
 
 use crate::{
-    Capability, Database, DbError, DbErrorKind,
+    Database, DbError, DbErrorKind, Session,
     config::{Config, ConfiguredUrl},
-    pool::{Pool, PoolOptions},
+    pool::{HookFuture, Hooks, Pool, PoolOptions},
 };
 use montrs_driver_loader as loader;
 use std::{env::VarError, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
@@ -31,8 +31,13 @@ pub struct DatabaseBuilder {
     plugins: Vec<PathBuf>,
     search_path: Option<loader::SearchPath>,
     max_connections: Option<usize>,
+    min_connections: Option<usize>,
     acquire_timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
+    max_lifetime: Option<Duration>,
+    check_after: Option<Duration>,
     statement_cache_capacity: Option<usize>,
+    hooks: Hooks,
 }
 
 impl DatabaseBuilder {
@@ -60,9 +65,40 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long a caller may wait for a connection. Defaults to 30 seconds.
+    /// How many connections are kept open, used or not. So many are opened by [`connect`](Self::connect), and at least one;
+    /// those that are lost later are replaced within 30 seconds. Defaults to 0.
+    pub fn min_connections(mut self, min: usize) -> Self {
+        self.min_connections = Some(min);
+        self
+    }
+
+    /// How long a caller may wait for a connection. That includes the opening of a new one, which is tried again as long as
+    /// the failure is one that may pass, such as a server that restarts. Defaults to 30 seconds.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a connection may be idle before it is closed, unless it is one of
+    /// [`min_connections`](Self::min_connections); a quarter of the time more may pass. Zero is for ever. Defaults to 10
+    /// minutes. The only connection of a database that can have no other, such as one in memory, is never closed.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a connection may be open: then it is closed when it is given back, or while it is idle. Each connection gets
+    /// up to a tenth less, at random, so that those that were opened together do not end together. Zero is for ever. Defaults
+    /// to 30 minutes. The only connection of a database that can have no other is never closed.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = Some(lifetime);
+        self
+    }
+
+    /// A connection that was not checked out for this long is asked for a sign of life before it is given out, and replaced
+    /// when it gives none within 5 seconds. Zero is each time; [`Duration::MAX`] is never. Defaults to 1 second.
+    pub fn check_after(mut self, idle: Duration) -> Self {
+        self.check_after = Some(idle);
         self
     }
 
@@ -72,13 +108,62 @@ impl DatabaseBuilder {
         self
     }
 
+    /// What is done with each connection when it was opened, and again after each reset, which undoes what a user has changed in
+    /// the session: what is set here is there for every user. A hook that fails or panics closes the connection, and is the
+    /// error of who waits for it. A hook that changes settings makes each return of a connection a reset; what the URL can set
+    /// costs nothing.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), montrs_orm::DbError> {
+    /// let db = montrs_orm::Database::builder()
+    ///     .after_connect(|session| {
+    ///         Box::pin(async move { session.execute("CREATE TEMPORARY TABLE seen (id INTEGER)").await.map(drop) })
+    ///     })
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after_connect<F>(mut self, hook: F) -> Self
+    where
+        F: for<'s> Fn(&'s mut Session) -> HookFuture<'s> + Send + Sync + 'static,
+    {
+        self.hooks.after_connect = Some(Arc::new(hook));
+        self
+    }
+
+    /// What is done with a connection each time before it is given out. When it fails or panics with an idle connection, that is
+    /// closed and a new one is opened; with a new one, it is the error of who waits. What it changes in the session is reset when
+    /// the connection comes back. It may take as long as [`acquire_timeout`](Self::acquire_timeout).
+    pub fn before_acquire<F>(mut self, hook: F) -> Self
+    where
+        F: for<'s> Fn(&'s mut Session) -> HookFuture<'s> + Send + Sync + 'static,
+    {
+        self.hooks.before_acquire = Some(Arc::new(hook));
+        self
+    }
+
+    /// What is done with a connection each time it was given back and put right, by a task, before anybody else gets it. When it
+    /// fails, panics or takes longer than 10 seconds, the connection is closed.
+    pub fn after_release<F>(mut self, hook: F) -> Self
+    where
+        F: for<'s> Fn(&'s mut Session) -> HookFuture<'s> + Send + Sync + 'static,
+    {
+        self.hooks.after_release = Some(Arc::new(hook));
+        self
+    }
+
     /// Takes the settings of a `montrs.toml`; what was set on this builder before stays.
     ///
     /// ```toml
     /// [database]
     /// url = "env:DATABASE_URL"      # or the URL itself
     /// max_connections = 20
+    /// min_connections = 2
     /// acquire_timeout_ms = 5000
+    /// idle_timeout_ms = 600000
+    /// max_lifetime_ms = 1800000
+    /// check_after_ms = 1000
     /// statement_cache_capacity = 100
     ///
     /// [drivers]
@@ -93,12 +178,16 @@ impl DatabaseBuilder {
         self.url = self.url.or(database.url());
         self.plugins.extend(drivers.path);
         self.max_connections = self.max_connections.or(database.max_connections);
+        self.min_connections = self.min_connections.or(database.min_connections);
         self.acquire_timeout = self.acquire_timeout.or(database.acquire_timeout_ms.map(Duration::from_millis));
+        self.idle_timeout = self.idle_timeout.or(database.idle_timeout_ms.map(Duration::from_millis));
+        self.max_lifetime = self.max_lifetime.or(database.max_lifetime_ms.map(Duration::from_millis));
+        self.check_after = self.check_after.or(database.check_after_ms.map(Duration::from_millis));
         self.statement_cache_capacity = self.statement_cache_capacity.or(database.statement_cache_capacity);
         Ok(self)
     }
 
-    /// Opens the database and makes one connection.
+    /// Opens the database and makes one connection, or [`min_connections`](Self::min_connections).
     ///
     /// # Errors
     ///
@@ -122,8 +211,8 @@ impl DatabaseBuilder {
             let opening = |error: DbError| error.during(format_args!("cannot open {redacted_url}"));
             let database = loader::Database::open(&driver, guard, &url, runtime.clone()).await;
             let database = Arc::new(database.map_err(|error| opening(error.into()))?);
-            let pool = Pool::new(database.clone(), options.limited_by(&database), runtime);
-            drop(pool.acquire(at).await.map_err(opening)?);
+            let pool = Pool::new(database.clone(), options.limited_by(&database), self.hooks, runtime);
+            pool.warm_up(at).await.map_err(opening)?;
             Ok(Database::new(pool, database, driver, redacted_url))
         }
     }
@@ -153,24 +242,26 @@ impl DatabaseBuilder {
             NonZeroUsize::new(value)
                 .ok_or_else(|| DbError::new(DbErrorKind::Configuration, format!("{name} is 0; it must be at least 1")))
         };
+        let max_connections = positive("max_connections", self.max_connections.unwrap_or(10))?.get();
+        let min_connections = self.min_connections.unwrap_or(0);
+        if min_connections > max_connections {
+            let message = format!("min_connections is {min_connections}, more than max_connections, {max_connections}");
+            return Err(DbError::new(DbErrorKind::Configuration, message));
+        }
+        let unless_zero =
+            |limit: Option<Duration>, default| Some(limit.unwrap_or(default)).filter(|limit| !limit.is_zero());
         Ok(PoolOptions {
-            max_connections: positive("max_connections", self.max_connections.unwrap_or(10))?.get(),
+            max_connections,
+            min_connections,
             acquire_timeout: self.acquire_timeout.unwrap_or(Duration::from_secs(30)),
+            idle_timeout: unless_zero(self.idle_timeout, Duration::from_secs(10 * 60)),
+            max_lifetime: unless_zero(self.max_lifetime, Duration::from_secs(30 * 60)),
+            check_after: self.check_after.unwrap_or(Duration::from_secs(1)),
             statement_cache_capacity: positive(
                 "statement_cache_capacity",
                 self.statement_cache_capacity.unwrap_or(100),
             )?,
         })
-    }
-}
-
-impl PoolOptions {
-    fn limited_by(mut self, database: &loader::Database) -> Self {
-        let limit = usize::try_from(database.capability(Capability::MAX_CONNECTIONS)).unwrap_or(usize::MAX);
-        if limit > 0 {
-            self.max_connections = self.max_connections.min(limit);
-        }
-        self
     }
 }
 

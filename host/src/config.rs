@@ -18,7 +18,11 @@ pub(crate) struct Config {
 pub(crate) struct DatabaseTable {
     url: Option<String>,
     pub(crate) max_connections: Option<usize>,
+    pub(crate) min_connections: Option<usize>,
     pub(crate) acquire_timeout_ms: Option<u64>,
+    pub(crate) idle_timeout_ms: Option<u64>,
+    pub(crate) max_lifetime_ms: Option<u64>,
+    pub(crate) check_after_ms: Option<u64>,
     pub(crate) statement_cache_capacity: Option<usize>,
 }
 

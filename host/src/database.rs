@@ -1,14 +1,17 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Query, Script, Session,
+    Capability, Connection, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Query, Retry, Script, Session,
     ToParams, Transaction, TransactionOptions, many,
-    pool::{Pool, PoolStatus, PooledSession},
+    pool::{Maintenance, Pool, PoolStatus, PooledSession},
     query::Source,
+    retry,
+    session::locks_at_once,
     transaction::SessionRef,
+    writer,
 };
 use montrs_driver_loader as loader;
-use std::{panic::Location, sync::Arc};
+use std::{panic::Location, sync::Arc, time::Duration};
 
 /// A database, with a pool of connections to it. Cheap to clone; all clones share the pool.
 ///
@@ -18,6 +21,8 @@ use std::{panic::Location, sync::Arc};
 pub struct Database(Arc<Inner>);
 
 struct Inner {
+    /// Ends with the last clone of the database, also while connections are held.
+    _maintenance: Option<Maintenance>,
     pool: Pool,
     database: Arc<loader::Database>,
     driver: loader::LoadedDriver,
@@ -63,7 +68,7 @@ impl Database {
         driver: loader::LoadedDriver,
         redacted_url: String,
     ) -> Self {
-        Self(Arc::new(Inner { pool, database, driver, redacted_url }))
+        Self(Arc::new(Inner { _maintenance: pool.maintain(), pool, database, driver, redacted_url }))
     }
 
     /// A statement to be run on any connection of the pool; see [`Query`].
@@ -177,7 +182,7 @@ impl Database {
         S: IntoSql,
     {
         let (at, sql) = (Location::caller(), sql.into_sql());
-        let session = async move { Ok(SessionRef::Pooled(self.checkout(at).await?)) };
+        let session = async move { Ok(SessionRef::Pooled(self.checkout_to_write(at).await?)) };
         many::execute(session, sql, rows.into_iter())
     }
 
@@ -214,7 +219,7 @@ impl Database {
         options: TransactionOptions,
     ) -> impl Future<Output = Result<Transaction<'static>, DbError>> + Send + '_ {
         let at = Location::caller();
-        async move { Transaction::begin(SessionRef::Pooled(self.checkout(at).await?), options).await }
+        async move { Transaction::begin(SessionRef::Pooled(self.checkout_to_begin(options, at).await?), options).await }
     }
 
     /// Runs the closure in a transaction: committed when it returns `Ok`, rolled back when it returns `Err`, panics, or
@@ -248,6 +253,43 @@ impl Database {
         }
     }
 
+    /// Runs the closure in a transaction, as [`transaction`](Self::transaction), and once more in another one when a transaction
+    /// beside it was in the way: a failure to serialize, a deadlock, or a locked database, be it in a statement of the closure or
+    /// in the commit. What the failed attempt did in the database is undone before; what the closure does elsewhere, it must be
+    /// able to do twice. Each attempt runs a copy of the closure: what it captures is shared, or is cloned.
+    ///
+    /// Nothing is run again that may have been kept: when the connection is lost during the commit, that is the error. Nor is a
+    /// closure that returns an error of its own, or panics. In the pauses between the attempts no connection is held.
+    ///
+    /// ```no_run
+    /// use montrs_orm::{DbError, Isolation, Retry, TransactionOptions};
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), DbError> {
+    /// let serializable = TransactionOptions { isolation: Isolation::SERIALIZABLE, ..Default::default() };
+    /// db.transaction_with_retry(Retry::default().transaction(serializable), async |tx| {
+    ///     let balance: i64 = tx.query("SELECT balance FROM accounts WHERE id = 1").fetch_scalar().await?;
+    ///     tx.execute("UPDATE accounts SET balance = $1 WHERE id = 1").bind(balance - 10).await?;
+    ///     Ok::<_, DbError>(())
+    /// })
+    /// .await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transaction`](Self::transaction); of the last attempt, when all have failed.
+    #[track_caller]
+    pub fn transaction_with_retry<'a, T, E, F>(
+        &'a self,
+        retry: Retry,
+        work: F,
+    ) -> impl Future<Output = Result<T, E>> + use<'a, T, E, F>
+    where
+        F: AsyncFnOnce(&mut Session) -> Result<T, E> + Clone + 'a,
+        E: From<DbError>,
+    {
+        retry::run(self, retry, work, Location::caller())
+    }
+
     /// Checks that the database answers.
     ///
     /// # Errors
@@ -264,7 +306,7 @@ impl Database {
         self.0.database.capability(capability)
     }
 
-    /// How many connections there are.
+    /// How many connections there are, and what has happened so far. Cheap enough to be asked every second.
     pub fn pool_status(&self) -> PoolStatus {
         self.0.pool.status()
     }
@@ -289,9 +331,50 @@ impl Database {
         self.0.pool.close().await
     }
 
+    /// As [`close`](Self::close), and waits until those who use connections have given them back, and these are closed.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) {
+    /// if let Err(error) = db.close_within(std::time::Duration::from_secs(10)).await {
+    ///     eprintln!("{error}"); // Says who still holds a connection, and since when.
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PoolTimeout`](crate::DbErrorKind::PoolTimeout), which says who still holds connections when the time is up; they are
+    /// closed when they are given back. What the driver says of the last idle connection that failed to close.
+    pub async fn close_within(&self, limit: Duration) -> Result<(), DbError> {
+        self.0.pool.close_within(limit).await
+    }
+
     /// A connection, where one is idle.
     pub(crate) fn try_checkout(&self, at: &'static Location<'static>) -> Option<PooledSession> {
         self.0.pool.try_acquire(at)
+    }
+
+    /// Whether those who write wait for their turn.
+    #[inline]
+    pub(crate) fn queues_writers(&self) -> bool {
+        self.0.pool.queue().is_some()
+    }
+
+    /// A connection that has the turn to write, where there is such a thing.
+    pub(crate) async fn checkout_to_write(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
+        match self.0.pool.queue() {
+            Some(queue) => writer::checkout(self, queue, at).await,
+            None => self.checkout(at).await,
+        }
+    }
+
+    /// A connection for a transaction.
+    pub(crate) async fn checkout_to_begin(
+        &self,
+        options: TransactionOptions,
+        at: &'static Location<'static>,
+    ) -> Result<PooledSession, DbError> {
+        if locks_at_once(options) { self.checkout_to_write(at).await } else { self.checkout(at).await }
     }
 
     pub(crate) async fn checkout(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {

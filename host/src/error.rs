@@ -299,7 +299,7 @@ impl DbError {
     pub fn is_retryable(&self) -> bool {
         match &self.0.record {
             Some(record) => record.is_retryable,
-            None => self.0.kind == DbErrorKind::PoolTimeout,
+            None => matches!(self.0.kind, DbErrorKind::PoolTimeout | DbErrorKind::Busy),
         }
     }
 

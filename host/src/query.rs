@@ -268,12 +268,22 @@ impl<'e> Query<'e> {
             if let Some(error) = self.parameters.error.take() {
                 return Err(error.in_statement(self.sql.as_str()));
             }
+            let queueing = self.source.queueing().filter(|_| !self.is_command);
             let mut session = self.source.session().await?;
+            if let Some((database, at)) = queueing {
+                let must_queue = session.must_queue(&self.sql).await;
+                if must_queue.map_err(|error| error.in_statement(self.sql.as_str()))? {
+                    // Not with the connection, which those who read may need.
+                    drop(session);
+                    session = SessionRef::Pooled(Box::pin(database.checkout_to_write(at)).await?);
+                }
+            }
             let done = match self.is_command {
                 false => session.run(&self.sql, &self.parameters.values, max_rows).await,
                 true => Box::pin(session.run_command(&self.sql, &self.parameters.values, max_rows)).await,
             };
             session.recycle(self.parameters);
+            session.end_turn();
             match done {
                 Ok(done) => Ok(Cursor::new(session, done)),
                 Err(error) => Err(error.in_statement(self.sql.as_str())),
@@ -298,6 +308,15 @@ impl Parameters {
 }
 
 impl<'e> Source<'e> {
+    /// The database, where those who write through its pool queue.
+    #[inline]
+    fn queueing(&self) -> Option<(&'e Database, &'static Location<'static>)> {
+        match *self {
+            Self::Pool(database, at) if database.queues_writers() => Some((database, at)),
+            _ => None,
+        }
+    }
+
     pub(crate) async fn session(self) -> Result<SessionRef<'e>, DbError> {
         Ok(match self {
             Self::Pool(database, at) => SessionRef::Pooled(match database.try_checkout(at) {

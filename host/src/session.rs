@@ -6,13 +6,14 @@ use crate::{
     query::{Parameters, Source},
     statements::Statements,
     transaction::SessionRef,
+    writer::{Turn, WriteQueue},
 };
 use montrs_driver_abi::{
     BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
     TransactionOptions,
 };
 use montrs_driver_loader::{Connection, Rows, Started};
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 /// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
 /// closure of a transaction is given.
@@ -36,6 +37,12 @@ pub struct Session {
     command: Option<Box<Layout>>,
     /// For the next query.
     parameters: Option<Box<Parameters>>,
+    /// Of those who write, where one may at a time.
+    queue: Option<Arc<WriteQueue>>,
+    /// The turn to write, from before a statement that writes to the end of its result and of the transaction.
+    turn: Option<Turn>,
+    /// The transaction has run nothing yet.
+    is_untouched: bool,
 }
 
 /// How a transaction came to its end although the caller has not ended it.
@@ -54,9 +61,16 @@ pub(crate) const BATCH_BYTES: u32 = 64 * 1024;
 pub(crate) const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 
 mod transfer;
+mod writing;
+
+pub(crate) use writing::locks_at_once;
 
 impl Session {
-    pub(crate) fn new(connection: Connection, statement_cache_capacity: NonZeroUsize) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        statement_cache_capacity: NonZeroUsize,
+        queue: Option<Arc<WriteQueue>>,
+    ) -> Self {
         Self {
             connection,
             statements: Statements::new(statement_cache_capacity),
@@ -67,6 +81,9 @@ impl Session {
             lost: None,
             command: None,
             parameters: None,
+            queue,
+            turn: None,
+            is_untouched: false,
         }
     }
 
@@ -132,6 +149,10 @@ impl Session {
         if !self.statements.find(sql) {
             Box::pin(self.prepare(sql)).await?;
         }
+        if self.statements.current().writes && self.turn.is_none() {
+            Box::pin(self.wait_for_turn()).await?;
+        }
+        self.is_untouched = false;
         let prepared = self.statements.current_mut();
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
         let batch = self.batch.refill();
@@ -148,8 +169,13 @@ impl Session {
     /// Prepares a statement, which is the current one from now on.
     #[cold]
     async fn prepare(&mut self, sql: &Sql) -> Result<(), DbError> {
-        let statement = self.connection.prepare(sql.as_str()).await?;
-        self.statements.add(sql.clone(), statement);
+        let mut statement = self.connection.prepare(sql.as_str()).await?;
+        let writes = match self.queue {
+            // What cannot be described is the database's to refuse.
+            Some(_) => self.connection.describe(&mut statement).await.is_ok_and(|statement| !statement.is_read_only),
+            None => false,
+        };
+        self.statements.add(sql.clone(), statement, writes);
         Ok(())
     }
 
@@ -167,6 +193,7 @@ impl Session {
         if next.as_ref().map_or(true, |next| next.finished) {
             self.rows = None;
         }
+        self.end_turn();
         let next = next?;
         self.check()?;
         Ok(next.finished.then_some(next.affected))
@@ -230,6 +257,9 @@ impl Session {
         self.ready().await?;
         let outer = self.depth;
         let depth = outer + 1;
+        if outer == 0 && locks_at_once(options) {
+            Box::pin(self.wait_for_turn()).await?;
+        }
         // Until the level is known to be open, it counts as abandoned: this future may be dropped.
         (self.depth, self.abandoned) = (depth, Some(depth));
         let entered = match outer {
@@ -237,8 +267,10 @@ impl Session {
             _ => self.connection.savepoint(outer).await,
         };
         self.abandoned = None;
+        self.is_untouched |= outer == 0;
         if entered.is_err() {
             self.depth = outer;
+            self.end_turn();
         }
         entered?;
         Ok(depth)
@@ -261,6 +293,7 @@ impl Session {
             kept?;
         }
         self.depth = depth - 1;
+        self.end_turn();
         Ok(())
     }
 
@@ -335,6 +368,7 @@ impl Session {
         if self.depth == 0 {
             self.lost = None;
         }
+        self.end_turn();
         Ok(lost)
     }
 
@@ -346,7 +380,7 @@ impl Session {
         if self.connection.status() != ConnectionStatus::READY {
             self.connection.reset().await?;
         }
-        (self.depth, self.abandoned, self.lost) = (0, None, None);
+        (self.depth, self.abandoned, self.lost, self.turn) = (0, None, None, None);
         Ok(())
     }
 
@@ -357,6 +391,11 @@ impl Session {
 
     pub(crate) fn is_broken(&mut self) -> bool {
         self.connection.status().contains(ConnectionStatus::BROKEN)
+    }
+
+    /// Whether an operation of the transaction has failed because another transaction was in the way.
+    pub(crate) fn another_was_in_the_way(&self) -> bool {
+        self.connection.another_was_in_the_way()
     }
 
     /// Whether the database has a transaction open, begun here or in SQL.

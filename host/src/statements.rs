@@ -19,6 +19,8 @@ pub(crate) struct Prepared {
     pub(crate) statement: Statement,
     /// Of its results.
     pub(crate) layout: Layout,
+    /// Whether it waits for a turn to write.
+    pub(crate) writes: bool,
 }
 
 impl Statements {
@@ -39,8 +41,8 @@ impl Statements {
     }
 
     /// Takes a statement in, which is the current one from now on.
-    pub(crate) fn add(&mut self, text: Sql, statement: Statement) {
-        let prepared = Prepared { statement, layout: Layout::new(text.clone()) };
+    pub(crate) fn add(&mut self, text: Sql, statement: Statement, writes: bool) {
+        let prepared = Prepared { statement, layout: Layout::new(text.clone()), writes };
         let is_full = self.by_text.len() == self.by_text.cap().get();
         let oldest = if is_full { self.by_text.pop_lru() } else { None };
         self.current = oldest.map_or(self.all.len(), |(_, index)| index);

@@ -6,15 +6,23 @@ mod checks;
 mod dropped_futures;
 #[path = "errors.rs"]
 mod errors;
+#[path = "hooks.rs"]
+mod hooks;
 #[path = "many.rs"]
 mod many;
 #[path = "pool.rs"]
 mod pool;
+#[path = "pool_upkeep.rs"]
+mod pool_upkeep;
 #[path = "queries.rs"]
 mod queries;
+#[path = "retries.rs"]
+mod retries;
 #[path = "rows.rs"]
 mod rows;
 #[path = "scripts.rs"]
 mod scripts;
 #[path = "transactions.rs"]
 mod transactions;
+#[path = "write_queue.rs"]
+mod write_queue;

@@ -63,10 +63,12 @@ async fn connections_and_processes_share_a_file_and_lose_nothing() {
 #[tokio::test]
 async fn lock_modes_take_their_locks_at_begin() {
     let file = TestFile::new();
-    let db = builder(&format!("{}?busy_timeout=0&journal_mode=delete", file.url())).connect().await.unwrap();
+    let open = || builder(&format!("{}?busy_timeout=0&journal_mode=delete", file.url())).connect();
+    // Of one pool, the second would wait for its turn.
+    let (db, other) = (open().await.unwrap(), open().await.unwrap());
     db.execute("CREATE TABLE t (x)").await.unwrap();
     let first = db.begin_with(LOCK(LockMode::IMMEDIATE)).await.unwrap();
-    let refused = db.begin_with(LOCK(LockMode::IMMEDIATE)).await.unwrap_err();
+    let refused = other.begin_with(LOCK(LockMode::IMMEDIATE)).await.unwrap_err();
     assert_eq!((refused.kind(), refused.is_retryable()), (DbErrorKind::Busy, true));
     assert_eq!(scalar(&db, "SELECT count(*) FROM t").await, Value::I64(0), "readers go on");
     drop(db.begin_with(LOCK(LockMode::DEFERRED)).await.unwrap());

@@ -27,6 +27,8 @@ pub struct Connection {
     /// Tells statements and results of other connections apart: the driver would take them for its own.
     id: u64,
     state: State,
+    /// In the transaction that was begun last an operation has failed because of another transaction.
+    was_in_the_way: bool,
     /// The database counts as open while this connection lives. Dropped after `object`.
     _guard: Arc<OpenGuard>,
 }
@@ -107,7 +109,13 @@ mod transfer;
 impl Connection {
     pub(crate) fn new(object: ConnectionObject, guard: Arc<OpenGuard>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { object, id: NEXT.fetch_add(1, Ordering::Relaxed), state: State::Idle, _guard: guard }
+        Self {
+            object,
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            state: State::Idle,
+            was_in_the_way: false,
+            _guard: guard,
+        }
     }
 
     /// Prepares one statement.
@@ -208,6 +216,7 @@ impl Connection {
     /// What the driver says; none is then open.
     pub async fn begin(&mut self, options: TransactionOptions) -> Result<(), DriverError> {
         self.expect(State::Idle)?;
+        self.was_in_the_way = false;
         call!(self, self.vtable(), begin(self.object.data(), options))
     }
 
@@ -322,6 +331,12 @@ impl Connection {
         status
     }
 
+    /// Whether since the last [`begin`](Self::begin) an operation has failed because another transaction was in the way: it could
+    /// not be serialized, there was a deadlock, or the database was locked.
+    pub fn another_was_in_the_way(&self) -> bool {
+        self.was_in_the_way
+    }
+
     /// Counts the connection as broken from now on: the driver's answer could not be read.
     pub fn give_up(&mut self) {
         self.state = State::Broken;
@@ -366,12 +381,22 @@ impl Connection {
         }
     }
 
+    /// The state after an operation that has failed.
+    #[cold]
+    fn failed(&mut self, kind: ErrorKind) -> State {
+        self.was_in_the_way |= matches!(kind, ErrorKind::SERIALIZATION | ErrorKind::DEADLOCK | ErrorKind::BUSY);
+        match kind {
+            ErrorKind::PANICKED | ErrorKind::PROTOCOL => State::Broken,
+            _ => State::Idle,
+        }
+    }
+
     /// Notes what an operation has ended with.
     #[inline]
     fn finish<T>(&mut self, result: &Result<T, DriverError>) {
         self.state = match result {
-            Err(error) if matches!(error.kind(), ErrorKind::PANICKED | ErrorKind::PROTOCOL) => State::Broken,
-            _ => State::Idle,
+            Ok(_) => State::Idle,
+            Err(error) => self.failed(error.kind()),
         };
     }
 }

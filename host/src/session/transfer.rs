@@ -112,6 +112,10 @@ impl Session {
         if !self.statements.find(sql) {
             self.prepare(sql).await?;
         }
+        if self.statements.current().writes && self.turn.is_none() {
+            self.wait_for_turn().await?;
+        }
+        self.is_untouched = false;
         Ok(self.connection.query_many(&mut self.statements.current_mut().statement, rows).await?)
     }
 

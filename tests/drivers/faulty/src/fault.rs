@@ -30,6 +30,10 @@ enum How {
     HangThenPanic,
     /// Answers with an error of this kind.
     Error(u32),
+    /// Answers with an error of this kind that says that the operation may have been performed.
+    Maybe(u32),
+    /// Answers with an error that says that the same may succeed when it is tried again.
+    Retryable,
 }
 
 impl Fault {
@@ -42,7 +46,12 @@ impl Fault {
             "panic-later" => How::PanicLater,
             "hang" => How::Hang,
             "hang-then-panic" => How::HangThenPanic,
-            other => How::Error(other.strip_prefix("error=")?.parse().ok()?),
+            "retryable" => How::Retryable,
+            other => match other.split_once('=')? {
+                ("error", kind) => How::Error(kind.parse().ok()?),
+                ("maybe", kind) => How::Maybe(kind.parse().ok()?),
+                _ => return None,
+            },
         };
         Some(Self { slot: slot.to_owned(), how })
     }
@@ -64,6 +73,16 @@ impl Fault {
             }
             How::Error(kind) => {
                 Reply::ready(Err(Error::new(ErrorKind(kind), format!("{} was told to fail", self.slot))))
+            }
+            How::Maybe(kind) => {
+                let mut error = Error::new(ErrorKind(kind), format!("{} was told to fail", self.slot));
+                error.record_mut().may_have_executed = true;
+                Reply::ready(Err(error))
+            }
+            How::Retryable => {
+                let mut error = Error::new(ErrorKind::CONNECTION, format!("{} was told to fail", self.slot));
+                error.record_mut().is_retryable = true;
+                Reply::ready(Err(error))
             }
             How::Panic | How::OddPanic | How::Bomb => self.panic(),
         }

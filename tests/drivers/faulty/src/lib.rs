@@ -1,7 +1,8 @@
 //! A driver that misbehaves on command.
 //!
 //! `faulty:ok` works. `faulty:connect=panic-later@2` misbehaves when the second connection is opened; the places that a
-//! URL can name are `open`, `redact`, `connect`, `capability` and `drop-database`, and the number may be left out.
+//! URL can name are `open`, `redact`, `connect`, `capability` and `drop-database`, and the number may be left out; `2+` is
+//! the second connection and all after it.
 //!
 //! The statements are `number`, which has the connection's number; `rows <count>`, each in a batch of its own;
 //! `arm <slot> <how>`, after which the next call of that slot on this connection misbehaves; and those in `wrong` and
@@ -16,7 +17,10 @@ mod wrong;
 use connection::FaultyConnection;
 use fault::{Fault, Fuse};
 use montrs_driver_sdk::{Capability, Database, Driver, Error, ErrorKind, Host, Reply, export_driver};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// The driver.
 pub struct FaultyDriver;
@@ -24,18 +28,20 @@ pub struct FaultyDriver;
 /// A database that misbehaves.
 pub struct FaultyDatabase {
     fault: Option<Fault>,
-    /// The number of the connection that the fault is for; 0 is for all.
-    strikes_at: u64,
+    /// The numbers of the connections that the fault is for.
+    strikes_at: RangeInclusive<u64>,
     connections: AtomicU64,
     host: Host,
     _fuse: Fuse,
 }
 
 /// The fault that a URL asks for.
-fn fault(url: &str) -> Option<(Fault, u64)> {
+fn fault(url: &str) -> Option<(Fault, RangeInclusive<u64>)> {
     let (slot, how) = url.strip_prefix("faulty:")?.split_once('=')?;
-    let (how, number) = how.split_once('@').unwrap_or((how, "0"));
-    Some((Fault::parse(slot, how)?, number.parse().ok()?))
+    let (how, number) = how.split_once('@').unwrap_or((how, "0+"));
+    let (first, is_open) = number.strip_suffix('+').map_or((number, false), |first| (first, true));
+    let first = first.parse().ok()?;
+    Some((Fault::parse(slot, how)?, first..=if is_open { u64::MAX } else { first }))
 }
 
 impl Driver for FaultyDriver {
@@ -46,7 +52,7 @@ impl Driver for FaultyDriver {
         std::panic::set_hook(Box::new(|_| ()));
         let (fault, strikes_at) = match fault(url) {
             Some((fault, number)) => (Some(fault), number),
-            None if url == "faulty:ok" => (None, 0),
+            None if url == "faulty:ok" => (None, 0..=0),
             None => return Reply::ready(Err(Error::new(ErrorKind::CONFIGURATION, format!("no such fault: {url}")))),
         };
         if let Some(fault) = fault.as_ref().filter(|fault| fault.slot == "open") {
@@ -70,7 +76,7 @@ impl Database for FaultyDatabase {
     fn connect(&self) -> Reply<'_, FaultyConnection> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         match &self.fault {
-            Some(fault) if fault.slot == "connect" && [0, number].contains(&self.strikes_at) => fault.strike(),
+            Some(fault) if fault.slot == "connect" && self.strikes_at.contains(&number) => fault.strike(),
             _ => Reply::ready(Ok(FaultyConnection::new(number, self.host.clone()))),
         }
     }

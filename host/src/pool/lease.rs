@@ -1,0 +1,254 @@
+//! A connection that was checked out, and its way back.
+
+use super::{
+    Pool, SHORT,
+    hooks::{self, Hooks},
+    options::random,
+};
+use crate::{
+    DbError, DbErrorKind,
+    session::{RESET_TIMEOUT, Session, reset_in_time},
+};
+use std::{
+    ops::{Deref, DerefMut},
+    time::{Duration, Instant},
+};
+use tokio::time::{error::Elapsed, timeout};
+
+/// A connection that was checked out. Dropping it gives it back, put right on the runtime where that is needed.
+pub(crate) struct PooledSession {
+    /// `None` only while `drop` runs.
+    pub(super) lease: Option<Lease>,
+}
+
+/// The right to a connection, and the connection once there is one. Dropping it gives both back as they are.
+pub(super) struct Lease {
+    pub(super) pool: Pool,
+    pub(super) number: usize,
+    pub(super) connection: Option<Box<Pooled>>,
+    /// Whether it was used so lately that it is given out without a check.
+    pub(super) is_fresh: bool,
+}
+
+/// A connection of the pool.
+pub(super) struct Pooled {
+    pub(super) session: Session,
+    /// When it was checked out last.
+    pub(super) used: Instant,
+    /// When it has been open for as long as it may; `None` is never.
+    pub(super) expires: Option<Instant>,
+    /// It is ready for its next user: it was opened or reset, and the hook for that has run, which may have changed it.
+    pub(super) is_set_up: bool,
+    /// When the maintenance first saw it idle. To read the clock at each return would cost too much.
+    pub(super) idle_since: Option<Instant>,
+}
+
+impl Pooled {
+    /// Whether it can be given out, after a check where it needs one.
+    pub(super) async fn is_usable(&mut self, is_fresh: bool, hooks: &Hooks) -> bool {
+        // Connections come back clean; this is for one whose reset was cut off with its runtime.
+        if !self.is_set_up && !self.session.is_clean() && self.renew(hooks).await.is_err() {
+            return false;
+        }
+        is_fresh || matches!(timeout(SHORT, self.session.ping()).await, Ok(Ok(())))
+    }
+
+    /// Makes it as good as new.
+    async fn renew(&mut self, hooks: &Hooks) -> Result<(), DbError> {
+        reset_in_time(&mut self.session).await?;
+        hooks::run(hooks.after_connect.as_ref(), "after_connect", &mut self.session, RESET_TIMEOUT).await?;
+        self.is_set_up = true;
+        Ok(())
+    }
+
+    /// What is done when it comes back, before anybody else gets it. After an error it must be given up.
+    async fn come_back(&mut self, hooks: &Hooks) -> Result<(), DbError> {
+        if hooks.after_release.is_some() {
+            if !self.session.is_clean() {
+                self.renew(hooks).await?;
+            }
+            hooks::run(hooks.after_release.as_ref(), "after_release", &mut self.session, RESET_TIMEOUT).await?;
+        }
+        if !self.session.is_clean() {
+            self.renew(hooks).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it was checked out after its time.
+    #[inline]
+    fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|expires| self.used >= expires)
+    }
+}
+
+impl Deref for PooledSession {
+    type Target = Session;
+
+    #[inline]
+    fn deref(&self) -> &Session {
+        let connection = self.lease.as_ref().and_then(|lease| lease.connection.as_deref());
+        &connection.expect("it is there until the drop").session
+    }
+}
+
+impl DerefMut for PooledSession {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Session {
+        let connection = self.lease.as_mut().and_then(|lease| lease.connection.as_deref_mut());
+        &mut connection.expect("it is there until the drop").session
+    }
+}
+
+impl Drop for PooledSession {
+    fn drop(&mut self) {
+        let Some(mut lease) = self.lease.take() else { return };
+        let Some(connection) = &mut lease.connection else { return };
+        let is_over = connection.is_expired() || lease.pool.0.permits.is_closed();
+        let inner = &lease.pool.0;
+        let is_clean = connection.session.is_clean() && inner.hooks.after_release.is_none();
+        if is_clean {
+            connection.session.end_turn();
+        }
+        if is_clean && !is_over {
+            return;
+        }
+        if connection.session.is_broken() {
+            lease.discard();
+            return;
+        }
+        let runtime = lease.pool.0.runtime.clone();
+        if is_clean {
+            runtime.spawn(lease.close());
+            return;
+        }
+        // Rolling back, or waiting for the end of what was abandoned, must not wait for the next user: locks are held.
+        runtime.spawn(async move {
+            let Some(connection) = &mut lease.connection else { return };
+            if connection.come_back(&lease.pool.0.hooks).await.is_err() {
+                lease.discard();
+            } else if is_over {
+                lease.close().await;
+            }
+        });
+    }
+}
+
+impl Lease {
+    /// Opens a connection, or takes one that has come back. What may succeed the next time is tried again, until then.
+    pub(super) async fn fill(&mut self, deadline: tokio::time::Instant) -> Result<(), DbError> {
+        const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+        let (mut pause, mut failure) = (Duration::from_millis(20), None);
+        loop {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() && failure.is_some() {
+                return Err(self.none_was_opened(failure));
+            }
+            match self.open(left).await {
+                Err(_elapsed) => return Err(self.none_was_opened(failure)),
+                Ok(Err(error)) if may_pass(&error) => failure = Some(error),
+                Ok(opened) => return opened,
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + random() / 2.0).min(left)).await;
+            pause = LONGEST_PAUSE.min(2 * pause);
+            self.connection = self.pool.connections().idle.pop();
+            if let Some(connection) = &mut self.connection {
+                if connection.is_usable(false, &self.pool.0.hooks).await {
+                    return Ok(());
+                }
+                self.discard();
+            }
+        }
+    }
+
+    /// The time was up; `failure` is what came of the last attempt before that.
+    #[cold]
+    fn none_was_opened(&self, failure: Option<DbError>) -> DbError {
+        let limit = self.pool.0.options.acquire_timeout;
+        let message = format!("no connection could be opened within {limit:?} (acquire_timeout)");
+        match failure {
+            None => DbError::new(DbErrorKind::PoolTimeout, message),
+            Some(failure) => {
+                let message = format!("{message}; the last attempt failed: {failure}");
+                let error = DbError::new(DbErrorKind::PoolTimeout, message);
+                failure.case_fixes().iter().fold(error, |error, fix| error.fixed_by(fix))
+            }
+        }
+    }
+
+    /// Opens a connection.
+    pub(super) async fn open(&mut self, within: Duration) -> Result<Result<(), DbError>, Elapsed> {
+        let options = self.pool.0.options;
+        let inner = self.pool.0.clone();
+        let opening = async {
+            let connection = inner.database.connect().await?;
+            let mut session = Session::new(connection, options.statement_cache_capacity, inner.queue.clone());
+            hooks::run(inner.hooks.after_connect.as_ref(), "after_connect", &mut session, Duration::MAX).await?;
+            Ok(session)
+        };
+        let opened: Result<Result<Session, DbError>, Elapsed> = timeout(within, opening).await;
+        let now = Instant::now();
+        let mut connections = self.pool.connections();
+        let Ok(Ok(session)) = opened else {
+            connections.counts.failed += 1;
+            return opened.map(|failed| failed.map(drop));
+        };
+        connections.counts.opened += 1;
+        connections.open += 1;
+        self.connection = Some(Box::new(Pooled {
+            session,
+            used: now,
+            expires: options.expires(now),
+            is_set_up: true,
+            idle_since: None,
+        }));
+        Ok(Ok(()))
+    }
+
+    /// Gives the connection up.
+    pub(super) fn discard(&mut self) {
+        if self.connection.take().is_some() {
+            self.pool.connections().open -= 1;
+        }
+    }
+
+    /// Ends the connection in an orderly way, if it does not take long. It does not count as open from now on; the right to
+    /// one comes back when it has ended.
+    pub(super) fn close(mut self) -> impl Future<Output = ()> + Send + 'static {
+        let connection = self.connection.take();
+        self.pool.connections().open -= usize::from(connection.is_some());
+        async move {
+            if let Some(connection) = connection {
+                let _ = timeout(SHORT, connection.session.close()).await;
+            }
+            drop(self);
+        }
+    }
+}
+
+/// Whether a connection may be had a little later. What is locked has been waited for already.
+fn may_pass(error: &DbError) -> bool {
+    use DbErrorKind::{Connection, ConnectionLost, TooManyConnections};
+    error.is_retryable() && matches!(error.kind(), Connection | ConnectionLost | TooManyConnections)
+}
+
+impl Drop for Lease {
+    #[inline]
+    fn drop(&mut self) {
+        let inner = &self.pool.0;
+        let mut connection = self.connection.take();
+        let mut connections = self.pool.connections();
+        connections.holders.leave(self.number);
+        if inner.permits.is_closed() {
+            connections.open -= usize::from(connection.is_some());
+        } else {
+            connections.idle.extend(connection.take());
+        }
+        drop(connections);
+        // After the connection, which whoever gets the permit looks for.
+        inner.permits.add_permits(1);
+        if inner.permits.is_closed() {
+            inner.returned.notify_waiters();
+        }
+    }
+}

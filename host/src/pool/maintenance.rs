@@ -1,0 +1,74 @@
+//! What a pool does by itself: it closes connections that are idle or old, and keeps some open.
+
+use super::{Pool, lease::Lease};
+use std::time::Instant;
+use tokio::task::AbortHandle;
+
+/// The task that looks after a pool. Dropping it ends the task.
+pub(crate) struct Maintenance(AbortHandle);
+
+impl Drop for Maintenance {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Pool {
+    /// Begins to look after the connections, where there is something to do.
+    pub(crate) fn maintain(&self) -> Option<Maintenance> {
+        let period = self.0.options.maintenance_period()?;
+        let pool = self.clone();
+        let task = self.0.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(period).await;
+                pool.tend().await;
+            }
+        });
+        Some(Maintenance(task.abort_handle()))
+    }
+
+    async fn tend(&self) {
+        while let Some(lease) = self.due() {
+            lease.close().await;
+        }
+        while let Some(mut lease) = self.missing() {
+            // What fails is tried again the next time; who needs a connection is told why there is none.
+            if !matches!(lease.open(self.0.options.acquire_timeout).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+    }
+
+    /// An idle connection whose time is over.
+    fn due(&self) -> Option<Lease> {
+        let options = &self.0.options;
+        let now = Instant::now();
+        let mut connections = self.connections();
+        let may_idle = connections.open <= options.min_connections;
+        let index = connections.idle.iter_mut().position(|connection| {
+            let idle = now.saturating_duration_since(*connection.idle_since.get_or_insert(now));
+            connection.expires.is_some_and(|expires| now >= expires)
+                || !may_idle && options.idle_timeout.is_some_and(|timeout| idle >= timeout)
+        })?;
+        self.0.permits.try_acquire().ok()?.forget();
+        let connection = Some(connections.idle.remove(index));
+        let number = connections.holders.enter(None);
+        Some(Lease { pool: self.clone(), number, connection, is_fresh: false })
+    }
+
+    /// The right to a connection, where there are fewer than there should be.
+    fn missing(&self) -> Option<Lease> {
+        let mut connections = self.connections();
+        if connections.open >= self.0.options.min_connections {
+            return None;
+        }
+        let permit = self.0.permits.try_acquire().ok()?;
+        // With the one that is to be opened, those in use and those that are idle must not be too many.
+        if connections.idle.len() > self.0.permits.available_permits() {
+            return None;
+        }
+        permit.forget();
+        let number = connections.holders.enter(None);
+        Some(Lease { pool: self.clone(), number, connection: None, is_fresh: false })
+    }
+}

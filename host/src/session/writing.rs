@@ -1,0 +1,56 @@
+//! The session's turn to write: see [`WriteQueue`].
+
+use super::Session;
+use crate::{
+    DbError, Sql,
+    writer::{Turn, WriteQueue},
+};
+use montrs_driver_abi::{LockMode, TransactionOptions};
+
+impl Session {
+    /// Whether the statement writes, and has to wait for its turn. It is the current one from now on.
+    pub(crate) async fn must_queue(&mut self, sql: &Sql) -> Result<bool, DbError> {
+        if !self.statements.find(sql) {
+            self.ready().await?;
+            Box::pin(self.prepare(sql)).await?;
+        }
+        Ok(self.statements.current().writes && !self.try_turn())
+    }
+
+    pub(crate) fn give_turn(&mut self, turn: Turn) {
+        self.turn = Some(turn);
+    }
+
+    fn try_turn(&mut self) -> bool {
+        if self.turn.is_none() {
+            self.turn = self.queue.as_deref().and_then(WriteQueue::try_take);
+        }
+        self.turn.is_some()
+    }
+
+    /// Waits for the turn to write, where there is such a thing. A transaction that has run something does not wait: it may hold
+    /// locks that who has the turn waits for, and the database tells.
+    #[cold]
+    pub(super) async fn wait_for_turn(&mut self) -> Result<(), DbError> {
+        if !self.try_turn()
+            && let Some(queue) = self.queue.clone()
+            && (self.is_untouched || !self.in_transaction())
+        {
+            self.turn = Some(queue.take_with_connection().await?);
+        }
+        Ok(())
+    }
+
+    /// Lets others write, unless a transaction or a result is open.
+    #[inline]
+    pub(crate) fn end_turn(&mut self) {
+        if self.turn.is_some() && self.rows.is_none() && !self.connection.needs_reset() && !self.in_transaction() {
+            self.turn = None;
+        }
+    }
+}
+
+/// Whether a transaction takes the lock to write when it begins.
+pub(crate) fn locks_at_once(options: TransactionOptions) -> bool {
+    matches!(options.lock_mode, LockMode::IMMEDIATE | LockMode::EXCLUSIVE)
+}
