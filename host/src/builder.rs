@@ -4,6 +4,7 @@ use crate::{
     Database, DbError, DbErrorKind, Session,
     config::{Config, ConfiguredUrl},
     pool::{HookFuture, Hooks, Pool, PoolOptions},
+    replicas::Replicas,
 };
 use montrs_driver_loader as loader;
 use std::{env::VarError, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use tokio::runtime::Handle;
 #[must_use = "a builder does nothing until `connect` is awaited"]
 pub struct DatabaseBuilder {
     url: Option<ConfiguredUrl>,
+    replicas: Vec<ConfiguredUrl>,
     plugins: Vec<PathBuf>,
     search_path: Option<loader::SearchPath>,
     max_connections: Option<usize>,
@@ -44,6 +46,13 @@ impl DatabaseBuilder {
     /// The database's URL. Defaults to the environment variable `DATABASE_URL`.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(ConfiguredUrl::Literal(url.into()));
+        self
+    }
+
+    /// One more copy of the database, for those who read from [`Database::read`]. Each has a pool of its own with the settings of
+    /// this builder, and connections are opened when they are needed: one that is down does not keep the program from starting.
+    pub fn replica(mut self, url: impl Into<String>) -> Self {
+        self.replicas.push(ConfiguredUrl::Literal(url.into()));
         self
     }
 
@@ -158,6 +167,7 @@ impl DatabaseBuilder {
     /// ```toml
     /// [database]
     /// url = "env:DATABASE_URL"      # or the URL itself
+    /// replicas = ["env:REPLICA_URL"]
     /// max_connections = 20
     /// min_connections = 2
     /// acquire_timeout_ms = 5000
@@ -176,6 +186,7 @@ impl DatabaseBuilder {
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Result<Self, DbError> {
         let Config { database, drivers } = Config::read(&path.into())?;
         self.url = self.url.or(database.url());
+        self.replicas.extend(database.replicas());
         self.plugins.extend(drivers.path);
         self.max_connections = self.max_connections.or(database.max_connections);
         self.min_connections = self.min_connections.or(database.min_connections);
@@ -204,17 +215,33 @@ impl DatabaseBuilder {
                 )
             })?;
             require_timers()?;
-            let url = with_lower_case_scheme(self.database_url()?);
-            let search_path = self.drivers_path();
-            let (driver, guard, url) = load(&runtime, search_path, url).await?;
-            let redacted_url = driver.redact(&url);
-            let opening = |error: DbError| error.during(format_args!("cannot open {redacted_url}"));
-            let database = loader::Database::open(&driver, guard, &url, runtime.clone()).await;
-            let database = Arc::new(database.map_err(|error| opening(error.into()))?);
-            let pool = Pool::new(database.clone(), options.limited_by(&database), self.hooks, runtime);
-            pool.warm_up(at).await.map_err(opening)?;
-            Ok(Database::new(pool, database, driver, redacted_url))
+            let mut replicas = Vec::new();
+            for url in &self.replicas {
+                replicas.push(self.open(url.read()?, options, &runtime, Replicas::default()).await?);
+            }
+            let database = self.open(self.database_url()?, options, &runtime, Replicas::new(replicas)).await?;
+            database.warm_up(at).await?;
+            Ok(database)
         }
+    }
+
+    /// Opens a database without any connection.
+    async fn open(
+        &self,
+        url: String,
+        options: PoolOptions,
+        runtime: &Handle,
+        replicas: Replicas,
+    ) -> Result<Database, DbError> {
+        let (driver, guard, url) = load(runtime, self.drivers_path(), with_lower_case_scheme(url)).await?;
+        let redacted_url = driver.redact(&url);
+        let database = loader::Database::open(&driver, guard, &url, runtime.clone()).await.map_err(|error| {
+            let error = DbError::from(error);
+            error.during(format_args!("cannot open {redacted_url}"))
+        });
+        let database = Arc::new(database?);
+        let pool = Pool::new(database.clone(), options.limited_by(&database), self.hooks.clone(), runtime.clone());
+        Ok(Database::new(pool, database, driver, redacted_url, replicas))
     }
 
     /// The directories in which [`connect`](Self::connect) looks for the driver.

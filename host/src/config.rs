@@ -17,6 +17,8 @@ pub(crate) struct Config {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseTable {
     url: Option<String>,
+    #[serde(default)]
+    replicas: Vec<String>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) min_connections: Option<usize>,
     pub(crate) acquire_timeout_ms: Option<u64>,
@@ -58,10 +60,11 @@ fn problem(error: &toml::de::Error, text: &str) -> String {
 impl DatabaseTable {
     /// Where the URL comes from, if the file says so.
     pub(crate) fn url(&self) -> Option<ConfiguredUrl> {
-        self.url.as_deref().map(|url| match url.strip_prefix("env:") {
-            Some(name) => ConfiguredUrl::Environment(name.into()),
-            None => ConfiguredUrl::Literal(url.into()),
-        })
+        self.url.as_deref().map(ConfiguredUrl::new)
+    }
+
+    pub(crate) fn replicas(&self) -> impl Iterator<Item = ConfiguredUrl> {
+        self.replicas.iter().map(|url| ConfiguredUrl::new(url))
     }
 }
 
@@ -74,6 +77,13 @@ pub(crate) enum ConfiguredUrl {
 }
 
 impl ConfiguredUrl {
+    fn new(url: &str) -> Self {
+        match url.strip_prefix("env:") {
+            Some(name) => Self::Environment(name.into()),
+            None => Self::Literal(url.into()),
+        }
+    }
+
     pub(crate) fn read(&self) -> Result<String, DbError> {
         match self {
             Self::Literal(url) => Ok(url.clone()),

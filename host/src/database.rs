@@ -5,6 +5,7 @@ use crate::{
     ToParams, Transaction, TransactionOptions, many,
     pool::{Maintenance, Pool, PoolStatus, PooledSession},
     query::Source,
+    replicas::Replicas,
     retry,
     session::locks_at_once,
     transaction::SessionRef,
@@ -27,6 +28,7 @@ struct Inner {
     database: Arc<loader::Database>,
     driver: loader::LoadedDriver,
     redacted_url: String,
+    replicas: Replicas,
 }
 
 impl Database {
@@ -67,8 +69,43 @@ impl Database {
         database: Arc<loader::Database>,
         driver: loader::LoadedDriver,
         redacted_url: String,
+        replicas: Replicas,
     ) -> Self {
-        Self(Arc::new(Inner { _maintenance: pool.maintain(), pool, database, driver, redacted_url }))
+        Self(Arc::new(Inner { _maintenance: pool.maintain(), pool, database, driver, redacted_url, replicas }))
+    }
+
+    /// Opens the connections that a database begins with.
+    pub(crate) async fn warm_up(&self, at: &'static Location<'static>) -> Result<(), DbError> {
+        let opened = self.0.pool.warm_up(at).await;
+        opened.map_err(|error| error.during(format_args!("cannot open {}", self.redacted_url())))
+    }
+
+    /// Where to read what may be a little old: the next [replica](DatabaseBuilder::replica) in turn; this database itself where
+    /// there is none, or all are down. A replica is passed over for 5 seconds after it could not be connected to, as long as no
+    /// connection to it is open.
+    ///
+    /// Nothing else goes to replicas: no statement is looked at to tell whether it reads. Nor does a replica refuse to write,
+    /// unless its server does. To read several times from the same one, keep what this returns.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), montrs_orm::DbError> {
+    /// let db = montrs_orm::Database::builder()
+    ///     .url("postgres://primary/app")
+    ///     .replica("postgres://replica-1/app")
+    ///     .replica("postgres://replica-2/app")
+    ///     .connect()
+    ///     .await?;
+    /// let users: i64 = db.read().query("SELECT count(*) FROM users").fetch_scalar().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read(&self) -> &Self {
+        self.0.replicas.next().unwrap_or(self)
+    }
+
+    /// Whether it could not be connected to a moment ago.
+    pub(crate) fn is_down(&self) -> bool {
+        self.0.pool.is_down()
     }
 
     /// A statement to be run on any connection of the pool; see [`Query`].
@@ -321,14 +358,18 @@ impl Database {
         &self.0.redacted_url
     }
 
-    /// Closes the database: idle connections at once and in an orderly way, those in use when they are given back.
+    /// Closes the database, and its replicas: idle connections at once and in an orderly way, those in use when they are given back.
     /// Whoever waits for a connection, or asks for one later, gets [`PoolClosed`](crate::DbErrorKind::PoolClosed).
     ///
     /// # Errors
     ///
     /// What the driver says of the last connection that failed to close; all are closed nevertheless.
     pub async fn close(&self) -> Result<(), DbError> {
-        self.0.pool.close().await
+        let mut result = self.0.pool.close().await;
+        for replica in self.0.replicas.all() {
+            result = replica.0.pool.close().await.and(result);
+        }
+        result
     }
 
     /// As [`close`](Self::close), and waits until those who use connections have given them back, and these are closed.
@@ -346,7 +387,12 @@ impl Database {
     /// [`PoolTimeout`](crate::DbErrorKind::PoolTimeout), which says who still holds connections when the time is up; they are
     /// closed when they are given back. What the driver says of the last idle connection that failed to close.
     pub async fn close_within(&self, limit: Duration) -> Result<(), DbError> {
-        self.0.pool.close_within(limit).await
+        let begun = std::time::Instant::now();
+        let mut result = self.0.pool.close_within(limit).await;
+        for replica in self.0.replicas.all() {
+            result = replica.0.pool.close_within(limit.saturating_sub(begun.elapsed())).await.and(result);
+        }
+        result
     }
 
     /// A connection, where one is idle.

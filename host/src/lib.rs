@@ -54,6 +54,7 @@ mod listener;
 mod many;
 mod pool;
 mod query;
+mod replicas;
 mod retry;
 mod row;
 mod script;

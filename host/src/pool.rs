@@ -67,6 +67,8 @@ struct Connections {
     open: usize,
     holders: Holders,
     counts: Counts,
+    /// When a connection could not be opened, unless one was opened since.
+    failed: Option<Instant>,
 }
 
 impl Pool {
@@ -206,6 +208,13 @@ impl Pool {
             let message = format!("not all connections were given back within {limit:?} of the closing: {holders}");
             Err(DbError::new(DbErrorKind::PoolTimeout, message))
         })
+    }
+
+    /// Whether no connection is open, and none could be opened a moment ago.
+    pub(crate) fn is_down(&self) -> bool {
+        const MOMENT: Duration = Duration::from_secs(5);
+        let connections = self.connections();
+        connections.open == 0 && connections.failed.is_some_and(|at| at.elapsed() < MOMENT)
     }
 
     pub(crate) fn queue(&self) -> Option<&Arc<WriteQueue>> {

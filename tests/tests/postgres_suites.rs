@@ -16,6 +16,8 @@ mod pool;
 mod pool_upkeep;
 #[path = "queries.rs"]
 mod queries;
+#[path = "replicas.rs"]
+mod replicas;
 #[path = "retries.rs"]
 mod retries;
 #[path = "rows.rs"]

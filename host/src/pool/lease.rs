@@ -191,9 +191,11 @@ impl Lease {
         let mut connections = self.pool.connections();
         let Ok(Ok(session)) = opened else {
             connections.counts.failed += 1;
+            connections.failed = Some(now);
             return opened.map(|failed| failed.map(drop));
         };
         connections.counts.opened += 1;
+        connections.failed = None;
         connections.open += 1;
         self.connection = Some(Box::new(Pooled {
             session,
