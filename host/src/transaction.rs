@@ -18,6 +18,25 @@ use std::ops::{Deref, DerefMut};
 /// tx.commit().await
 /// # }
 /// ```
+///
+/// One that has ended cannot be used again, nor can it while a stream of its rows is open:
+///
+/// ```compile_fail,E0382
+/// # async fn example(mut tx: montrs_orm::Transaction<'_>) -> Result<(), montrs_orm::DbError> {
+/// tx.commit().await?;
+/// tx.execute("DELETE FROM users").await?; // does not compile
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ```compile_fail,E0499
+/// # async fn example(mut tx: montrs_orm::Transaction<'_>) -> Result<(), montrs_orm::DbError> {
+/// let mut names = tx.query("SELECT name FROM users").fetch::<String>();
+/// tx.execute("DELETE FROM users").await?; // does not compile
+/// names.next().await;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a transaction that is dropped is rolled back"]
 pub struct Transaction<'c> {
     session: SessionRef<'c>,

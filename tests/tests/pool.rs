@@ -2,7 +2,13 @@
 
 use montrs_orm::{Database, DbErrorKind};
 use montrs_tests::{Place, builder};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 #[tokio::test]
 async fn the_pool_never_opens_more_than_its_maximum() {
@@ -136,4 +142,47 @@ async fn holders_are_named_from_the_longest_on_and_forgotten_when_they_give_back
     let (_c, at_c) = (db.acquire().await.unwrap(), place(line!()));
     let text = db.acquire().await.unwrap_err().to_string();
     assert!(!text.contains(&at_a) && text.find(&at_b).unwrap() < text.find(&at_c).unwrap(), "{text}");
+}
+
+/// Counted, not timed: when the first of 64 tasks on 8 connections has had all its turns, the last one has had at least half.
+/// On one thread, so that it is the pool's order and not that of the operating system.
+#[tokio::test]
+async fn many_tasks_are_served_alike() {
+    const TURNS: usize = 50;
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(8).min_connections(8).connect().await.unwrap();
+    let served: Arc<Vec<AtomicUsize>> = Arc::new((0..64).map(|_| AtomicUsize::new(0)).collect());
+    let start = Arc::new(tokio::sync::Barrier::new(64));
+    let tasks = (0..64).map(|task| {
+        let (db, served, start) = (db.clone(), served.clone(), start.clone());
+        tokio::spawn(async move {
+            start.wait().await;
+            for _ in 0..TURNS {
+                let mut connection = db.acquire().await.unwrap();
+                assert_eq!(connection.query("SELECT 1").fetch_scalar::<i64>().await.unwrap(), 1);
+                // So that others ask for it meanwhile.
+                tokio::task::yield_now().await;
+                served[task].fetch_add(1, Ordering::SeqCst);
+            }
+            served.iter().map(|count| count.load(Ordering::SeqCst)).min().unwrap()
+        })
+    });
+    let least = futures_util::future::join_all(tasks).await.into_iter().map(Result::unwrap).min().unwrap();
+    assert!(least >= TURNS / 2, "when one had {TURNS} turns, another had {least}");
+}
+
+#[tokio::test]
+async fn a_stream_dropped_inside_a_transaction_leaves_it_open() {
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(1).connect().await.unwrap();
+    db.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90000) SELECT i FROM n";
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let mut rows = tx.query(many).fetch::<i64>();
+    assert_eq!(rows.next().await.unwrap().unwrap(), 1);
+    drop(rows);
+    tx.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
 }

@@ -129,8 +129,12 @@ impl Race {
 /// Opens a case, and finds out how many iterations make a segment.
 fn calibrate(case: Case, worker: &mut Worker) -> Result<u64> {
     worker.open(case)?;
-    // So that each of the eight tasks has something to do.
-    let unit = if case.workload == Workload::EightTasks { 8 } else { 1 };
+    // So that each task has something to do, and the same.
+    let unit = match case.workload {
+        Workload::EightTasks => 8,
+        Workload::Mixed => 64 * 10,
+        _ => 1,
+    };
     let mut iterations = unit;
     loop {
         let Spent { wall, .. } = worker.run(case, iterations)?;

@@ -106,6 +106,8 @@ impl Subject for Opened {
         match self.case.workload {
             Workload::PointFromPool => return point_from_pool(&self.database, iterations).await,
             Workload::EightTasks => return self.eight_tasks(iterations).await,
+            Workload::Checkout => return checkout(&self.database, iterations).await,
+            Workload::Mixed => return mixed(&self.database, iterations).await,
             _ => {}
         }
         let connection = &mut self.connections[0];
@@ -145,6 +147,38 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+async fn checkout(database: &Database, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        drop(black_box(database.acquire().await?));
+    }
+    Ok(())
+}
+
+async fn mixed(database: &Database, iterations: u64) -> Result<()> {
+    let share = iterations / 64;
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                for (number, id) in ids(share).enumerate() {
+                    if number % 10 == 9 {
+                        database.execute(INSERT).bind(id).bind(NAME).await?;
+                    } else {
+                        let item: Item = database.query(POINT).bind(id).fetch_one().await?;
+                        ensure!(item.id == id, "another row than the one that was asked for");
+                        black_box((item.quantity, item.name));
+                    }
+                }
+                Ok(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
 }
 
 async fn point(connection: &mut Connection, iterations: u64) -> Result<()> {

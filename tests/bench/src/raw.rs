@@ -89,6 +89,8 @@ impl Connections {
 fn run(connection: &Connection, workload: Workload, iterations: u64) -> Result<()> {
     match workload {
         Workload::Point | Workload::PointFromPool | Workload::EightTasks => point(connection, iterations),
+        Workload::Checkout => checkout(iterations),
+        Workload::Mixed => mixed(connection, iterations),
         Workload::FetchAll => fetch_all(connection, iterations),
         Workload::InsertHundred | Workload::InsertHundredAtOnce => insert_hundred(connection, iterations),
         Workload::InsertOne => insert_one(connection, iterations),
@@ -96,6 +98,28 @@ fn run(connection: &Connection, workload: Workload, iterations: u64) -> Result<(
         Workload::Count => count(connection, iterations),
         other => bail!("{other:?} is not measured on SQLite"),
     }
+}
+
+fn checkout(iterations: u64) -> Result<()> {
+    let connection = std::sync::Mutex::new(());
+    for _ in 0..iterations {
+        drop(black_box(connection.lock()));
+    }
+    Ok(())
+}
+
+fn mixed(connection: &Connection, iterations: u64) -> Result<()> {
+    let (mut read, mut insert) = (connection.prepare(POINT)?, connection.prepare(INSERT)?);
+    for (number, id) in ids(iterations).enumerate() {
+        if number % 10 == 9 {
+            insert.execute(params![id, NAME])?;
+        } else {
+            let item = read.query_row([id], Item::read)?;
+            ensure!(item.id == id, "another row than the one that was asked for");
+            black_box((item.quantity, item.name));
+        }
+    }
+    Ok(())
 }
 
 fn point(connection: &Connection, iterations: u64) -> Result<()> {

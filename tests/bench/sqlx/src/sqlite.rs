@@ -87,6 +87,8 @@ impl Subject for Opened {
             }
             Workload::InsertOne => insert_one(&mut self.connections[0], iterations).await,
             Workload::EightTasks => self.eight_tasks(iterations).await,
+            Workload::Checkout => checkout(&self.pool, iterations).await,
+            Workload::Mixed => mixed(&self.pool, iterations).await,
             Workload::Stream => stream(&mut self.connections[0], iterations).await,
             Workload::Count => count(&mut self.connections[0], iterations).await,
             other => bail!("{other:?} is not measured on SQLite"),
@@ -111,6 +113,49 @@ impl Opened {
             self.connections.push(task.await??);
         }
         Ok(())
+    }
+}
+
+async fn checkout(pool: &SqlitePool, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        drop(black_box(pool.acquire().await?));
+    }
+    Ok(())
+}
+
+async fn mixed(pool: &SqlitePool, iterations: u64) -> Result<()> {
+    let share = iterations / 64;
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                for (number, id) in ids(share).enumerate() {
+                    if number % 10 == 9 {
+                        insert(&pool, id).await?;
+                    } else {
+                        let item: Item = sqlx::query_as(POINT).bind(id).fetch_one(&pool).await?;
+                        ensure!(item.id == id, "another row than the one that was asked for");
+                        black_box((item.quantity, item.name));
+                    }
+                }
+                Ok(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
+}
+
+/// Inserts one row, again when the database was locked for longer than SQLite waits.
+async fn insert(pool: &SqlitePool, id: i64) -> Result<()> {
+    const BUSY: &str = "5";
+    loop {
+        match sqlx::query(INSERT).bind(id).bind(NAME).execute(pool).await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(BUSY) => {}
+            done => return Ok(done.map(drop)?),
+        }
     }
 }
 

@@ -37,6 +37,11 @@ pub enum Workload {
     /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each. SQLite alone has
     /// eight connections too, and uses one after the other.
     EightTasks,
+    /// A connection is taken from the pool and given back. SQLite alone locks and unlocks a mutex.
+    Checkout,
+    /// One row is read by its primary key, or in one iteration of ten inserted; the iterations are shared by 64 tasks, with the
+    /// connections of a pool. SQLite alone does the same one after the other, on one connection.
+    Mixed,
     /// A file of 1,000,000 lines is copied into a table.
     CopyFile,
     /// 1,000,000 rows that the program has are copied into a table.
@@ -90,6 +95,8 @@ impl Case {
             Place::File,
             Targets { wall: None, cpu: Some(1.3), over_sqlx: Some(3.0) },
         ),
+        Self::new("checkout, file", Workload::Checkout, Place::File, Targets::over_sqlx(3.0)),
+        Self::new("64 tasks, a tenth of it writes, file", Workload::Mixed, Place::File, Targets::over_sqlx(3.0)),
     ];
 
     /// What is measured on PostgreSQL in multiples of tokio-postgres.
@@ -141,7 +148,7 @@ impl Case {
     /// How many connections are held during the case.
     pub fn connections(&self) -> usize {
         match self.workload {
-            Workload::PointFromPool => 0,
+            Workload::PointFromPool | Workload::Checkout => 0,
             Workload::EightTasks => 8,
             _ => 1,
         }
@@ -150,7 +157,8 @@ impl Case {
     /// Whether rows are written, which the next segment is not to find.
     pub fn writes(&self) -> bool {
         use Workload::{
-            CopyFile, CopyRows, InsertHundred, InsertHundredAtOnce, InsertOne, InsertThousand, OneByOne, Pipelined,
+            CopyFile, CopyRows, InsertHundred, InsertHundredAtOnce, InsertOne, InsertThousand, Mixed, OneByOne,
+            Pipelined,
         };
         matches!(
             self.workload,
@@ -158,6 +166,7 @@ impl Case {
                 | InsertHundredAtOnce
                 | InsertThousand
                 | InsertOne
+                | Mixed
                 | OneByOne
                 | Pipelined
                 | CopyFile
