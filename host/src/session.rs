@@ -170,11 +170,15 @@ impl Session {
     #[cold]
     async fn prepare(&mut self, sql: &Sql) -> Result<(), DbError> {
         let mut statement = self.connection.prepare(sql.as_str()).await?;
-        let writes = match self.queue {
-            // What cannot be described is the database's to refuse.
-            Some(_) => self.connection.describe(&mut statement).await.is_ok_and(|statement| !statement.is_read_only),
-            None => false,
-        };
+        let mut writes = false;
+        if self.queue.is_some() {
+            writes = match self.connection.describe(&mut statement).await {
+                Ok(description) => !description.is_read_only,
+                Err(error) if self.is_broken() => return Err(error.into()),
+                // What cannot be described is the database's to refuse.
+                Err(_) => false,
+            };
+        }
         self.statements.add(sql.clone(), statement, writes);
         Ok(())
     }
