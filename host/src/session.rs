@@ -169,6 +169,11 @@ impl Session {
     /// Prepares a statement, which is the current one from now on.
     #[cold]
     async fn prepare(&mut self, sql: &Sql) -> Result<(), DbError> {
+        // To describe a statement may begin to read, and a transaction that has read must not wait.
+        let is_provisional = self.is_untouched && self.turn.is_none() && self.in_transaction();
+        if is_provisional {
+            self.wait_for_turn().await?;
+        }
         let mut statement = self.connection.prepare(sql.as_str()).await?;
         let mut writes = false;
         if self.queue.is_some() {
@@ -178,6 +183,9 @@ impl Session {
                 // What cannot be described is the database's to refuse.
                 Err(_) => false,
             };
+        }
+        if is_provisional && !writes {
+            self.turn = None;
         }
         self.statements.add(sql.clone(), statement, writes);
         Ok(())
