@@ -4,6 +4,7 @@
 //! CopyDone or CopyFail, and with an error too.
 
 use crate::{
+    copy_binary::{self, Columns},
     message::{self, Body, tag},
     print,
     session::{Session, unwritable},
@@ -16,9 +17,26 @@ use std::{fmt::Write, sync::Arc};
 /// The COPY that a session is in.
 pub(crate) struct CopyIn {
     sql: Arc<str>,
+    /// How many columns there are.
     columns: usize,
+    /// The types of the columns, where the server takes COPY's binary format and they are known.
+    types: Option<Columns>,
+    data: Data,
     /// Its end, and the Sync, are in the wire's buffer, or have left.
     is_ended: bool,
+}
+
+/// The format that the server names.
+const BINARY: u8 = 1;
+
+/// What was written so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Data {
+    Nothing,
+    /// Bytes, which bring what a format begins with along.
+    Bytes,
+    /// Rows at first.
+    Rows,
 }
 
 /// A message has at most so many bytes of data.
@@ -36,6 +54,7 @@ pub(crate) async fn run(session: &mut Session, sql: &str, data: &str) -> Result<
 
 /// Begins a COPY.
 pub(crate) async fn begin(session: &mut Session, sql: String) -> Result<()> {
+    let types = copy_binary::columns(session, &sql).await?;
     session.begin()?;
     session.close_what_was_dropped()?;
     let out = &mut session.wire.outgoing;
@@ -44,7 +63,8 @@ pub(crate) async fn begin(session: &mut Session, sql: String) -> Result<()> {
     frontend::execute("", 0, out).map_err(unwritable)?;
     frontend::flush(out);
     session.pending += 1;
-    session.copy_in = Some(CopyIn { sql: sql.into(), columns: 0, is_ended: false });
+    let copy = CopyIn { sql: sql.into(), columns: 0, types, data: Data::Nothing, is_ended: false };
+    session.copy_in = Some(copy);
     let mut was_performed = false;
     loop {
         let message = session.message_while_writing().await?;
@@ -52,10 +72,12 @@ pub(crate) async fn begin(session: &mut Session, sql: String) -> Result<()> {
             tag::PARSE_COMPLETE | tag::BIND_COMPLETE => {}
             tag::COPY_IN_RESPONSE => {
                 let mut body = Body::new(session.wire.body(&message));
-                let columns = body.u8().and_then(|_| body.u16());
-                let columns = session.sound(columns)?;
+                let told = body.u8().and_then(|format| Ok((format, body.u16()?)));
+                let (format, columns) = session.sound(told)?;
                 if let Some(copy) = &mut session.copy_in {
                     copy.columns = columns.into();
+                    // With generated columns a table has more than its COPY.
+                    copy.types.take_if(|types| format != BINARY || types.len() != copy.columns);
                 }
                 session.wire.sent();
                 return Ok(());
@@ -82,14 +104,17 @@ fn unreachable_parameter() -> Result<crate::encode::Format> {
 
 /// Appends bytes to the wire's buffer; they are borrowed for this call.
 pub(crate) fn bytes(session: &mut Session, bytes: &[u8]) -> Result<()> {
-    open(session)?;
+    let copy = open(session)?;
+    if copy.data == Data::Nothing && !bytes.is_empty() {
+        copy.data = Data::Bytes;
+    }
     for piece in bytes.chunks(MESSAGE) {
         data(&mut session.wire.outgoing, |out| out.put_slice(piece))?;
     }
     Ok(())
 }
 
-/// Sends rows in COPY's text format.
+/// Sends rows in COPY's text or binary format.
 pub(crate) async fn rows(session: &mut Session, rows: RowBatch) -> Result<Batch> {
     if let Err(error) = write_rows(session, &rows) {
         crate::reset::stop(session).await?;
@@ -100,31 +125,48 @@ pub(crate) async fn rows(session: &mut Session, rows: RowBatch) -> Result<Batch>
 }
 
 fn write_rows(session: &mut Session, rows: &RowBatch) -> Result<()> {
-    let copy = open(session)?;
+    open(session)?;
+    let (Some(copy), out) = (&mut session.copy_in, &mut session.wire.outgoing) else {
+        return Ok(());
+    };
     let has_options = !copy.sql.trim_end_matches([';', ' ', '\t', '\r', '\n']).to_ascii_uppercase().ends_with("STDIN");
-    if has_options {
-        return Err(Error::new(ErrorKind::UNSUPPORTED, "rows cannot be written to a COPY with options")
-            .with_hint("end the statement with FROM STDIN, or write bytes in the format that it has"));
+    if has_options && copy.types.is_none() {
+        return Err(Error::new(ErrorKind::UNSUPPORTED, "rows cannot be written to a COPY with these options").with_hint(
+            "end the statement with FROM STDIN, or FROM STDIN (FORMAT binary) where it names its columns; or write bytes in \
+             the format that it has",
+        ));
     }
     let (expected, given) = (copy.columns, rows.columns());
     if rows.rows() > 0 && expected != given {
         let message = format!("the COPY has {expected} columns, and the row has {given} values");
         return Err(Error::new(ErrorKind::PARAMETERS, message).with_row(0));
     }
-    let mut text = String::new();
-    data(&mut session.wire.outgoing, |out| {
-        for row in 0..rows.rows() {
-            for column in 0..given {
-                if column > 0 {
-                    out.put_u8(b'\t');
-                }
-                let value = rows.value(row, column).map_err(|error| Error::protocol(error.to_string()))?;
-                field(value, &mut text, out).map_err(|error| error.with_row(row))?;
+    match &copy.types {
+        Some(types) => {
+            if copy.data == Data::Nothing {
+                copy.data = Data::Rows;
+                data(out, |out| out.put_slice(copy_binary::HEADER))?;
             }
-            out.put_u8(b'\n');
+            data(out, |out| (0..rows.rows()).try_for_each(|row| copy_binary::row(types, rows, row, out)))?
         }
-        Ok(())
-    })?
+        None => {
+            let mut text = String::new();
+            data(out, |out| (0..rows.rows()).try_for_each(|row| line(rows, row, &mut text, out)))?
+        }
+    }
+}
+
+/// Appends a row in COPY's text format.
+fn line(rows: &RowBatch, row: usize, text: &mut String, out: &mut BytesMut) -> Result<()> {
+    for column in 0..rows.columns() {
+        if column > 0 {
+            out.put_u8(b'\t');
+        }
+        let value = rows.value(row, column).map_err(|error| Error::protocol(error.to_string()))?;
+        field(value, text, out).map_err(|error| error.with_row(row))?;
+    }
+    out.put_u8(b'\n');
+    Ok(())
 }
 
 /// Appends a value as COPY's text format has it.
@@ -154,15 +196,18 @@ fn field(value: ValueRef<'_>, text: &mut String, out: &mut BytesMut) -> Result<(
             text
         }),
     };
-    for byte in text.bytes() {
-        match byte {
-            b'\\' => out.put_slice(b"\\\\"),
-            b'\t' => out.put_slice(b"\\t"),
-            b'\n' => out.put_slice(b"\\n"),
-            b'\r' => out.put_slice(b"\\r"),
-            byte => out.put_u8(byte),
-        }
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'\t' | b'\n' | b'\r')) {
+        out.put_slice(&rest[..at]);
+        out.put_slice(match rest[at] {
+            b'\\' => b"\\\\",
+            b'\t' => b"\\t",
+            b'\n' => b"\\n",
+            _ => b"\\r",
+        });
+        rest = &rest[at + 1..];
     }
+    out.put_slice(rest);
     Ok(())
 }
 
@@ -203,6 +248,16 @@ pub(crate) async fn send(session: &mut Session) -> Result<()> {
 pub(crate) async fn end(session: &mut Session) -> Result<u64> {
     let copy = open(session)?;
     copy.is_ended = true;
+    let (has_types, written) = (copy.types.is_some(), copy.data);
+    let out = &mut session.wire.outgoing;
+    if has_types && written != Data::Bytes {
+        data(out, |out| {
+            if written == Data::Nothing {
+                out.put_slice(copy_binary::HEADER);
+            }
+            out.put_i16(copy_binary::TRAILER);
+        })?;
+    }
     frontend::copy_done(&mut session.wire.outgoing);
     frontend::sync(&mut session.wire.outgoing);
     let mut copied = 0;

@@ -40,11 +40,13 @@ impl From<OutOfRange> for Unfit {
 ///
 /// [`ErrorKind::ENCODE`], with the number of the parameter.
 pub(crate) fn parameter(index: usize, oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result<Format> {
-    prefixed(out, |out| write(oid, value, out)).map_err(|unfit| error(index, oid, value, &unfit))
+    prefixed(out, |out| write(oid, value, out))
+        .map_err(|unfit| error(&format!("the parameter ${}", index + 1), oid, value, &unfit))
 }
 
 /// Writes what `write` writes with its length before it; NULL has the length -1.
-fn prefixed(
+#[inline]
+pub(crate) fn prefixed(
     out: &mut BytesMut,
     write: impl FnOnce(&mut BytesMut) -> Result<Option<Format>, Unfit>,
 ) -> Result<Format, Unfit> {
@@ -59,7 +61,7 @@ fn prefixed(
 }
 
 /// Appends a value; `None` says that it is NULL.
-fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result<Option<Format>, Unfit> {
+pub(crate) fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result<Option<Format>, Unfit> {
     let is_binary = match value {
         ValueRef::Null => return Ok(None),
         ValueRef::Bool(v) if oid == oid::BOOL => put(out, [u8::from(v)]),
@@ -194,19 +196,19 @@ fn binary_array(array_oid: u32, array: Array<'_>, out: &mut BytesMut) -> Result<
     Ok(true)
 }
 
+/// Why a value cannot be sent to this place.
 #[cold]
-fn error(index: usize, oid: u32, value: ValueRef<'_>, unfit: &Unfit) -> Error {
+pub(crate) fn error(place: &str, oid: u32, value: ValueRef<'_>, unfit: &Unfit) -> Error {
     let type_name = types::built_in(oid).map_or_else(|| format!("type {oid}"), |t| format!("`{}`", t.name));
     let what = noun(value.kind());
-    let number = index + 1;
     match unfit {
         Unfit::Range => {
-            let message = format!("{what} does not fit the parameter ${number}, which is of {type_name}");
+            let message = format!("{what} does not fit {place}, which is of {type_name}");
             Error::new(ErrorKind::ENCODE, message)
                 .with_hint("bind a smaller value, or cast the parameter to a larger type")
         }
         Unfit::Kind(hint) => {
-            let message = format!("{what} cannot be bound to the parameter ${number}, which is of {type_name}");
+            let message = format!("{what} cannot be sent to {place}, which is of {type_name}");
             Error::new(ErrorKind::ENCODE, message).with_hint(*hint)
         }
     }

@@ -7,6 +7,7 @@
 //! query        Bind, Execute, rows into batches        statement    Parse, Describe
 //! many         one statement for many rows, pipelined
 //! command      what is no statement: copy_in, copy_out, listen
+//! copy_binary  rows in COPY's binary format            numeric      decimals in binary
 //! encode       parameters as the server takes them     decode       values as they cross
 //! session      one request and its answer, in the caller's task
 //! wire         messages over a stream                  stream       a socket of the host's, with TLS or without
@@ -27,6 +28,7 @@ mod choice;
 mod command;
 mod connect;
 mod connection;
+mod copy_binary;
 mod copy_in;
 mod copy_out;
 mod database;
@@ -38,6 +40,7 @@ mod error;
 mod listen;
 mod many;
 mod message;
+mod numeric;
 mod options;
 mod passfile;
 mod print;

@@ -185,21 +185,21 @@ fn data(script: &str, statement_end: usize) -> Option<Range<usize>> {
     None
 }
 
-fn is_name(byte: u8) -> bool {
+pub(crate) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-fn word_end(bytes: &[u8], at: usize, is_part: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn word_end(bytes: &[u8], at: usize, is_part: impl Fn(u8) -> bool) -> usize {
     bytes[at..].iter().position(|byte| !is_part(*byte)).map_or(bytes.len(), |len| at + len)
 }
 
-fn line_end(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
     word_end(bytes, at, |byte| !matches!(byte, b'\n' | b'\r'))
 }
 
 /// What follows the next of these, which may be quoted by nothing. A quote that is written twice ends a string and begins
 /// another one, which comes to the same.
-fn after(bytes: &[u8], at: usize, quote: &[u8]) -> usize {
+pub(crate) fn after(bytes: &[u8], at: usize, quote: &[u8]) -> usize {
     bytes[at..].windows(quote.len()).position(|part| part == quote).map_or(bytes.len(), |len| at + len + quote.len())
 }
 

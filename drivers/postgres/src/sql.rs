@@ -13,7 +13,7 @@ pub(crate) fn is_copy(sql: &str) -> bool {
 }
 
 /// The text without the blanks, comments and semicolons that it begins with.
-fn first_word(sql: &str) -> &str {
+pub(crate) fn first_word(sql: &str) -> &str {
     let mut rest = sql;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, ';' | '\u{b}'));
@@ -97,7 +97,7 @@ pub(crate) fn may_change_session(sql: &str) -> bool {
 }
 
 /// Whether the word is anywhere in the text, in any case.
-fn mentions(sql: &str, word: &[u8]) -> bool {
+pub(crate) fn mentions(sql: &str, word: &[u8]) -> bool {
     sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail, ensure};
 use montrs_bench_worker::{
-    COPIED, COPY, COUNT, Case, Contestant, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
-    POSTGRES_SETUP, Place, ROWS, SETUP, STREAM, Subject, Workload, copied_file, copied_rows, ids,
+    COPIED, COPY, COPY_BINARY, COUNT, Case, Contestant, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT,
+    POSTGRES_CLEAN, POSTGRES_SETUP, Place, ROWS, SETUP, STREAM, Subject, Workload, copied_file, copied_rows, ids,
 };
 use montrs_orm::{Connection, Database, DbError, FromRow, RuntimeSql, drivers::SearchPath};
 use std::{
@@ -263,7 +263,7 @@ async fn copy_file(connection: &mut Connection, path: &Path, iterations: u64) ->
 
 async fn copy_rows(connection: &mut Connection, iterations: u64) -> Result<()> {
     for _ in 0..iterations {
-        let mut copy = connection.command("copy_in").bind(COPY).upload().await?;
+        let mut copy = connection.command("copy_in").bind(COPY_BINARY).upload().await?;
         copy.write_rows(copied_rows()).await?;
         let copied = copy.finish().await?;
         ensure!(copied == COPIED as u64, "{copied} rows");

@@ -92,8 +92,8 @@ pub(crate) fn postgres(settings: &Settings) -> Result<()> {
         let mut contest = starter.copy(&server)?;
         let measured = measure::rounds(settings, &mut contest)?;
         text += &format!(
-            "\nA million rows by COPY, in multiples of `\\copy` of a text file by {}, which is started each time. Rows go as the \
-             library has it: montrs by `write_rows`, tokio-postgres in binary; sqlx is given lines that the program writes.\n\n{}",
+            "\nA million rows by COPY, in multiples of `\\copy` of a text file by {}, which is started each time. Rows go in \
+             binary; but sqlx is given lines that the program writes.\n\n{}",
             contest.reference.versions,
             table::ratios(contest.reference.name, &measured)
         );
