@@ -52,6 +52,7 @@ mod from_row;
 mod layout;
 mod listener;
 mod many;
+mod pace;
 mod pool;
 mod query;
 mod replicas;

@@ -3,6 +3,7 @@
 use crate::{
     DbError, DbErrorKind, Done, IntoSql, Query, Sql, Transaction,
     layout::Layout,
+    pace::Pace,
     query::{Parameters, Source},
     statements::Statements,
     transaction::SessionRef,
@@ -33,6 +34,7 @@ pub struct Session {
     abandoned: Option<u32>,
     /// The transaction has ended under the caller's feet: until the caller has ended it too, nothing runs.
     lost: Option<Lost>,
+    pace: Pace,
     /// Of the last result, when it is that of a command or a script.
     command: Option<Box<Layout>>,
     /// For the next query.
@@ -79,6 +81,7 @@ impl Session {
             depth: 0,
             abandoned: None,
             lost: None,
+            pace: Pace::new(),
             command: None,
             parameters: None,
             queue,
@@ -199,8 +202,8 @@ impl Session {
     /// Fetches the next rows of the open result, which are then at hand. Tells how many rows the statement has changed, at
     /// its end.
     pub(crate) async fn next(&mut self) -> Result<Option<u64>, DbError> {
+        self.pace.keep().await;
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open").into()) };
-        take_turn().await;
         let next = self.connection.next(rows, self.batch.refill()).await;
         if next.as_ref().map_or(true, |next| next.finished) {
             self.rows = None;
@@ -328,7 +331,7 @@ impl Session {
 
     /// Puts right what was left unfinished, so that an operation can run.
     async fn ready(&mut self) -> Result<(), DbError> {
-        take_turn().await;
+        self.pace.keep().await;
         if !self.is_settled() {
             // In a box, so that the futures of all operations stay small: they are moved about.
             Box::pin(self.settle()).await?;
@@ -420,11 +423,6 @@ impl Session {
         drop(self.statements);
         self.connection.close().await
     }
-}
-
-/// Gives way to other tasks now and then: a driver that answers at once never would.
-async fn take_turn() {
-    tokio::task::coop::consume_budget().await;
 }
 
 impl Lost {

@@ -1,6 +1,6 @@
 //! Commands, uploads, scripts, and one statement for many rows.
 
-use super::{BATCH_BYTES, Session, take_turn};
+use super::{BATCH_BYTES, Session};
 use crate::{
     DbError, Done, IntoSql, Query, Script, Sql, ToParams, layout::Layout, many, query::Source, script::Place,
     transaction::SessionRef,
@@ -126,13 +126,13 @@ impl Session {
 
     /// Gives the open upload its next bytes.
     pub(crate) async fn upload_bytes(&mut self, bytes: &[u8]) -> Result<(), DriverError> {
-        take_turn().await;
+        self.pace.keep().await;
         self.connection.upload_bytes(bytes).await
     }
 
     /// Gives the open upload its next rows, and gets their buffers back.
     pub(crate) async fn upload_rows(&mut self, rows: Batch) -> Result<Batch, DriverError> {
-        take_turn().await;
+        self.pace.keep().await;
         self.connection.upload_rows(rows).await
     }
 
