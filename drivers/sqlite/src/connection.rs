@@ -124,7 +124,7 @@ impl Connection for SqliteConnection {
             // In a box, because it is in the way of what is done at once.
             None => Some(Box::new(parameters.to_buffer())),
         };
-        let mut rows = take(own, batch);
+        let mut rows = take(own);
         let reply = executor.run(*operation, move |session| {
             if let Some(values) = values {
                 session.bind(name, &values.as_params())?;
@@ -133,7 +133,7 @@ impl Connection for SqliteConnection {
             Ok((answer, rows))
         });
         reply.map(|(answer, rows)| {
-            give_back(own, batch, rows);
+            give(own, batch, rows);
             fetched(answer, || Source::Statement(statement.0.clone()))
         })
     }
@@ -147,7 +147,7 @@ impl Connection for SqliteConnection {
         let Self { executor, operation, batch: own, .. } = self;
         *operation += 1;
         let sql = sql.to_owned();
-        let mut rows = take(own, batch);
+        let mut rows = take(own);
         let reply = executor.run(*operation, move |session| {
             let token = session.prepare(&sql)?;
             session.bind(token.name(), &ParamBuffer::default().as_params())?;
@@ -155,7 +155,7 @@ impl Connection for SqliteConnection {
             Ok((answer, token, rows))
         });
         reply.map(|(answer, token, rows)| {
-            give_back(own, batch, rows);
+            give(own, batch, rows);
             fetched(answer, || Source::Statement(Arc::new(token)))
         })
     }
@@ -169,7 +169,7 @@ impl Connection for SqliteConnection {
         let Self { executor, operation, batch: own, .. } = self;
         *operation += 1;
         let name = rows.0.name();
-        let mut rows = take(own, batch);
+        let mut rows = take(own);
         let reply = executor.run(*operation, move |session| {
             let next = match name {
                 Some(name) => session.next(name, &mut rows),
@@ -178,7 +178,7 @@ impl Connection for SqliteConnection {
             Ok((next?, rows))
         });
         reply.map(|(next, rows)| {
-            give_back(own, batch, rows);
+            give(own, batch, rows);
             next
         })
     }
@@ -203,13 +203,13 @@ impl Connection for SqliteConnection {
         };
         let Self { executor, operation, batch: own, .. } = self;
         *operation += 1;
-        let mut rows = take(own, batch);
+        let mut rows = take(own);
         let reply = executor.run(*operation, move |session| {
             let answer = session.command(command, options, &mut rows)?;
             Ok((answer, rows))
         });
         reply.map(|(answer, rows)| {
-            give_back(own, batch, rows);
+            give(own, batch, rows);
             fetched(answer, || Source::Command)
         })
     }
@@ -277,17 +277,15 @@ impl Connection for SqliteConnection {
     }
 }
 
-/// The host's buffers, in a batch of the driver's own.
+/// The batch of the driver's own.
 #[inline]
-fn take(own: &mut Option<Box<Batch>>, batch: &mut Batch) -> Box<Batch> {
-    let mut rows = own.take().unwrap_or_else(|| Box::new(Batch::EMPTY));
-    mem::swap(&mut *rows, batch);
-    rows
+fn take(own: &mut Option<Box<Batch>>) -> Box<Batch> {
+    own.take().unwrap_or_else(|| Box::new(Batch::EMPTY))
 }
 
-/// The rows, in the host's batch.
+/// Gives the host the rows, and keeps the buffers that it has read.
 #[inline]
-fn give_back(own: &mut Option<Box<Batch>>, batch: &mut Batch, mut rows: Box<Batch>) {
+fn give(own: &mut Option<Box<Batch>>, batch: &mut Batch, mut rows: Box<Batch>) {
     mem::swap(batch, &mut *rows);
     *own = Some(rows);
 }

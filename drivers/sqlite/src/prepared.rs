@@ -93,7 +93,7 @@ impl Prepared {
         self.run = Some(Run {
             rows_left: if options.max_rows == 0 { u64::MAX } else { options.max_rows },
             batch_bytes: options.batch_bytes as usize,
-            total_changes_before: handle.total_changes(),
+            total_changes_before: if self.is_read_only { 0 } else { handle.total_changes() },
         });
         self.proceed(handle, batch)
     }

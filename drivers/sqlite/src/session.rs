@@ -272,10 +272,11 @@ impl Session {
         if result.is_err() {
             self.registry.get(name)?.end();
         }
-        if self.handle.is_autocommit() {
+        let is_autocommit = self.handle.is_autocommit();
+        if is_autocommit {
             self.transaction.has_ended(result.is_ok());
         }
-        self.publish();
+        self.publish_status(is_autocommit);
         result
     }
 
@@ -292,9 +293,14 @@ impl Session {
 
     /// Tells the connection's state to who does not wait.
     pub(crate) fn publish(&self) {
+        self.publish_status(self.handle.is_autocommit());
+    }
+
+    #[inline]
+    fn publish_status(&self, is_autocommit: bool) {
         let is_as_opened = !self.is_changed && !self.is_outdated.get();
         let mut status = if is_as_opened { ConnectionStatus::READY } else { ConnectionStatus::CHANGED };
-        if !self.handle.is_autocommit() && !self.transfer.owns_transaction() {
+        if !is_autocommit && !self.transfer.owns_transaction() {
             status = status.with(ConnectionStatus::IN_TRANSACTION);
         }
         if self.transaction == Transaction::Failed {
