@@ -1,11 +1,11 @@
-//! Networks that close, reset, hang or garble connections in the middle of whatever is under way.
+//! Networks that close, reset, hang or garble connections in the middle of whatever is under way, with TLS and without.
 
 mod postgres;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 
 use montrs_orm::{Database, DatabaseBuilder, DbError, DbErrorKind};
-use montrs_test_clusters::Cluster;
+use montrs_test_clusters::{Cluster, tls::users};
 use montrs_tests::{builder, poll_then_drop};
 use postgres::{over_loopback, with};
 use proxy::{Direction, Fault, Proxy};
@@ -238,4 +238,17 @@ async fn a_network_may_be_dead_at_any_time() {
     let server = Cluster::plain();
     let url = with(&over_loopback(&server.url()), "sslmode=disable");
     Scene::new(&server, &url, &url).await.every_operation(OPERATIONS, &[Fault::Hang], 3).await;
+}
+
+#[tokio::test]
+async fn under_tls_it_is_the_same() {
+    // Each connection takes its time to be encrypted by a driver that is not optimized.
+    let operations = [("connect", 0), ("stream", 0), ("execute many", 3000), ("copy in", 3000), ("commit", 1)];
+    let server = Cluster::tls();
+    let url = with(&server.url_of(users::PASSWORD, "postgres"), "sslmode=require");
+    let other = with(&server.url_of("postgres", "postgres"), "sslmode=require");
+    let scene = Scene::new(&server, &url, &other).await;
+    scene.every_operation(&operations, &[Fault::Close, Fault::Garbage], 2).await;
+    // The server is not told that these have gone.
+    scene.every_operation(&operations, &[Fault::Hang], 2).await;
 }

@@ -2,7 +2,7 @@
 
 mod postgres;
 
-use montrs_orm::{Database, DbError, DbErrorKind};
+use montrs_orm::{AiError, Database, DbError, DbErrorKind};
 use montrs_test_clusters::{
     Certificate, Cluster,
     tls::{self, Identity, users},
@@ -126,6 +126,24 @@ async fn a_dropped_statement_is_cancelled_over_tls_too() {
     let large: Vec<String> =
         db.query("SELECT repeat('x', 100000) FROM generate_series(1, 50)").fetch_all().await.unwrap();
     assert!(large.iter().all(|text| text.len() == 100_000));
+}
+
+#[tokio::test]
+async fn tls_begins_without_being_asked_for_where_the_server_knows_that() {
+    let direct = url(users::SCRAM, "sslmode=require&sslnegotiation=direct");
+    if SERVER.major() >= 17 {
+        assert_eq!(who(&direct).await.unwrap(), (users::SCRAM.to_owned(), true));
+        let db = connect(&direct).await.unwrap();
+        poll_then_drop(2, db.execute("SELECT pg_sleep(1000)").into_future()).await;
+        // The cancellation goes the same way.
+        assert_eq!(db.query("SELECT 1").fetch_scalar::<i32>().await.unwrap(), 1);
+    } else {
+        let error = who(&direct).await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::Connection, "{error}");
+        assert!(error.suggested_fixes().iter().any(|fix| fix.contains("sslnegotiation=direct")), "{error:?}");
+    }
+    let error = who(&url(users::SCRAM, "sslmode=prefer&sslnegotiation=direct")).await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Configuration);
 }
 
 #[tokio::test]

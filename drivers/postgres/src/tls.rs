@@ -35,6 +35,7 @@ pub(crate) struct Tls {
     is_direct: bool,
 }
 
+const NOT_DIRECT: &str = "leave out `sslnegotiation=direct`, which servers before PostgreSQL 17 do not know";
 /// The protocol's name in the handshake.
 const ALPN: &[u8] = b"postgresql";
 
@@ -63,7 +64,10 @@ impl Tls {
         })?;
         let stream = self.connector.connect(name, socket).await.map_err(|error| {
             let hint = match error.get_ref().and_then(|error| error.downcast_ref::<TlsError>()) {
-                None => return unreachable(format!("the connection to {host} was lost while TLS was set up: {error}")),
+                None => {
+                    let lost = unreachable(format!("the connection to {host} was lost while TLS was set up: {error}"));
+                    return if self.is_direct { lost.with_hint(NOT_DIRECT) } else { lost };
+                }
                 Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                     "name the authority that has signed the server's certificate with `sslrootcert`"
                 }
@@ -75,7 +79,7 @@ impl Tls {
         // Without this, a server that speaks something else could be made to answer.
         if self.is_direct && stream.get_ref().1.alpn_protocol() != Some(ALPN) {
             return Err(tls(format!("{host} does not speak PostgreSQL over TLS without being asked first"))
-                .with_hint("leave out `sslnegotiation=direct`, which servers before PostgreSQL 17 do not know"));
+                .with_hint(NOT_DIRECT));
         }
         Ok(Stream::Tls(Box::new(stream)))
     }
