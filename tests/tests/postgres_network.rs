@@ -206,7 +206,9 @@ impl Scene {
                     }
                 }
             }
-            assert!(failures > faults.len(), "{operation}: hardly anything has happened");
+            // What is done to a cancellation need not be seen: it is made again, or the connection is replaced.
+            let is_seen = failures > faults.len() || *operation == "cancel";
+            assert!(is_seen, "{operation}: hardly anything has happened");
         }
     }
 }

@@ -2,10 +2,14 @@
 
 mod postgres;
 
-use montrs_orm::{Database, DbErrorKind};
+use montrs_orm::{Database, DbErrorKind, ListenEvent};
 use montrs_test_clusters::{Bouncer, Cluster, Replicated, Shutdown};
 use montrs_tests::{builder, poll_then_drop};
-use postgres::over_loopback;
+use postgres::{over_loopback, with};
+use std::time::Duration;
+
+/// The pool tries for so long to connect.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 async fn one(db: &Database) -> Result<i32, montrs_orm::DbError> {
     db.query("SELECT 1").fetch_scalar().await
@@ -14,24 +18,29 @@ async fn one(db: &Database) -> Result<i32, montrs_orm::DbError> {
 #[tokio::test]
 async fn a_server_that_comes_back_is_used_again() {
     let mut server = Cluster::plain();
-    let db = builder(&over_loopback(&server.url())).max_connections(1).connect().await.unwrap();
+    let db =
+        builder(&over_loopback(&server.url())).max_connections(1).acquire_timeout(PATIENCE).connect().await.unwrap();
     for how in [Shutdown::Fast, Shutdown::Immediate] {
         assert_eq!(one(&db).await.unwrap(), 1);
         server.stop(how);
         // The first sees that the connection is gone, the others that there is no server.
-        let kinds = [one(&db).await.unwrap_err(), one(&db).await.unwrap_err()].map(|error| error.kind());
-        assert_eq!(kinds, [DbErrorKind::ConnectionLost, DbErrorKind::Connection], "{how:?}");
+        let errors = [one(&db).await.unwrap_err(), one(&db).await.unwrap_err()];
+        let kinds = [errors[0].kind(), errors[1].kind()];
+        assert_eq!(kinds, [DbErrorKind::ConnectionLost, DbErrorKind::PoolTimeout], "{how:?}");
+        assert!(errors[1].is_retryable() && errors[1].to_string().contains("refused"), "{how:?}: {}", errors[1]);
         server.run();
         assert_eq!(one(&db).await.unwrap(), 1);
     }
     server.kill();
-    assert!(one(&db).await.is_err());
+    // Its process for our connection ends when it notices.
+    while one(&db).await.is_ok() {}
 }
 
 #[tokio::test]
 async fn too_many_connections_have_a_kind_of_their_own() {
     let server = Cluster::plain_with(&[("max_connections", "4"), ("superuser_reserved_connections", "0")]);
-    let db = builder(&over_loopback(&server.url())).max_connections(20).connect().await.unwrap();
+    let db =
+        builder(&over_loopback(&server.url())).max_connections(20).acquire_timeout(PATIENCE).connect().await.unwrap();
     let mut held = Vec::new();
     let error = loop {
         match db.acquire().await {
@@ -40,6 +49,10 @@ async fn too_many_connections_have_a_kind_of_their_own() {
         }
         assert!(held.len() < 10);
     };
+    assert_eq!((error.kind(), error.is_retryable()), (DbErrorKind::PoolTimeout, true));
+    assert!(error.to_string().contains("too many clients"), "{error}");
+    // Who does not wait for the pool is told by the kind.
+    let error = builder(&over_loopback(&server.url())).connect().await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (DbErrorKind::TooManyConnections, true));
 }
 
@@ -98,4 +111,34 @@ async fn unnamed_statements_work_through_a_pooler_in_transaction_mode() {
         poll_then_drop(polls, db.execute("SELECT pg_sleep(0.02)").into_future()).await;
     }
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 160);
+}
+
+#[tokio::test]
+async fn a_failover_is_followed_by_the_pool_and_by_who_listens() {
+    let mut servers = Replicated::start();
+    let place = |server: &Cluster| server.url().rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
+    let url = servers
+        .primary
+        .url()
+        .replace(&place(&servers.primary), &format!("{},{}", place(&servers.primary), place(&servers.standby)));
+    let url = over_loopback(&with(&url, "target_session_attrs=read-write"));
+    let db = builder(&url).max_connections(3).acquire_timeout(PATIENCE).connect().await.unwrap();
+    let mut listener = db.listen(["failover"]).await.unwrap();
+    db.execute("CREATE TABLE t (n int)").await.unwrap();
+    servers.catch_up();
+    servers.primary.kill();
+    // The standby takes no writes yet, so there is no server: each error says so, and that trying again is right.
+    let lost = db.execute("INSERT INTO t VALUES (1)").await.unwrap_err();
+    assert_eq!(lost.kind(), DbErrorKind::ConnectionLost);
+    let none = db.execute("INSERT INTO t VALUES (1)").await.unwrap_err();
+    assert_eq!((none.kind(), none.is_retryable()), (DbErrorKind::PoolTimeout, true));
+    assert!(none.to_string().contains("target_session_attrs"), "{none}");
+    assert!(poll_then_drop(1, listener.next()).await.is_none());
+    servers.promote();
+    db.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    assert_eq!(listener.next().await.unwrap().unwrap(), ListenEvent::MayHaveMissed);
+    db.execute("NOTIFY failover, 'here'").await.unwrap();
+    let heard = listener.next().await.unwrap().unwrap();
+    assert!(matches!(heard, ListenEvent::Notification(heard) if heard.payload == "here"));
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
 }
