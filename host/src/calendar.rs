@@ -3,6 +3,11 @@
 //! By hand, because databases have dates that chrono has not: it ends in the year 262142, and what a driver sends can be
 //! any number.
 
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
+mod number;
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
+pub(crate) mod read;
+
 use montrs_driver_abi::Timestamp;
 
 const SECONDS_A_DAY: i64 = 86_400;

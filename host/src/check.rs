@@ -86,10 +86,11 @@ pub(crate) fn with_fixes(error: &DbError) -> String {
     error.case_fixes().iter().fold(error.to_string(), |text, fix| format!("{text} - {fix}"))
 }
 
-/// Why a column cannot be read as `T`, if it cannot.
-pub(crate) fn misfit<'r, T: Decode<'r>>(column: Column<'_>) -> Option<String> {
+/// Why a column cannot be read as `T`, if it cannot. NULL is no reason where all columns of a type may be NULL together.
+pub(crate) fn misfit<'r, T: Decode<'r>>(column: Column<'_>, may_be_null: bool) -> Option<String> {
     let reason = wrong_kind::<T>(column.kind()).map(|error| error.to_string()).or_else(|| {
-        let can_be_null = column.nullability() == Nullability::NULLABLE && T::decode(ValueRef::Null).is_err();
+        let can_be_null =
+            column.nullability() == Nullability::NULLABLE && !may_be_null && T::decode(ValueRef::Null).is_err();
         can_be_null.then(|| {
             format!(
                 "it can be NULL: use Option<{}>, or COALESCE where the statement leaves no NULL",

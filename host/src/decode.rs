@@ -1,8 +1,8 @@
 //! From values of a result to Rust values.
 
-use crate::calendar;
+use crate::{Interval, array, calendar};
 use montrs_driver_abi::ValueRef;
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// A Rust type that a column can be read into.
 ///
@@ -22,8 +22,8 @@ use std::{borrow::Cow, fmt};
 #[diagnostic::on_unimplemented(
     message = "a column cannot be read into `{Self}`",
     label = "not a type that montrs-orm knows how to read",
-    note = "types of other crates need a feature of montrs-orm: chrono, json, rust_decimal, uuid",
-    note = "implement `montrs_orm::Decode` for a type of your own, or use #[orm(flatten)] for a struct that implements `FromRow`"
+    note = "types of other crates need a feature of montrs-orm: bigdecimal, chrono, jiff, json, rust_decimal, time, uuid",
+    note = "derive `montrs_orm::SqlType` for a type of your own; in a struct, #[orm(flatten)] is for a field that implements `FromRow`, and #[orm(json)] for one that is JSON"
 )]
 pub trait Decode<'r>: Sized {
     /// Reads the value.
@@ -32,6 +32,16 @@ pub trait Decode<'r>: Sized {
     ///
     /// When the value does not fit the type. Column, types and row are added by whoever calls.
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError>;
+
+    /// Reads several of these from one value: an array; for `u8`, bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`decode`](Self::decode).
+    #[doc(hidden)]
+    fn decode_vec(value: ValueRef<'r>) -> Result<Vec<Self>, DecodeError> {
+        array::decode(value)
+    }
 }
 
 /// Why a value does not fit a type.
@@ -66,6 +76,22 @@ impl DecodeError {
         })
     }
 
+    /// A text that is no label of an enum.
+    #[cold]
+    #[doc(hidden)]
+    pub fn unknown_label(label: &str, known: &[&str]) -> Self {
+        let known = known.iter().map(|known| format!("{known:?}")).collect::<Vec<_>>().join(", ");
+        Self::new(format!("{label:?} is not among its labels, which are {known}"))
+    }
+
+    /// A number that is no discriminant of an enum.
+    #[cold]
+    #[doc(hidden)]
+    pub fn unknown_number<N: fmt::Display>(number: N, known: &[(N, &str)]) -> Self {
+        let known = known.iter().map(|(number, name)| format!("{number} ({name})")).collect::<Vec<_>>().join(", ");
+        Self::new(format!("{number} is not among its numbers, which are {known}"))
+    }
+
     #[cold]
     fn outside(value: i64, min: impl fmt::Display, max: impl fmt::Display) -> Self {
         Self::new(format!("{value} is outside {min} to {max}"))
@@ -79,17 +105,22 @@ fn noun(value: ValueRef<'_>) -> &'static str {
         ValueRef::Bool(_) => "a boolean, which fits bool",
         ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => "an integer, which fits i64",
         ValueRef::F32(_) | ValueRef::F64(_) => "a floating-point number, which fits f64",
-        ValueRef::Decimal(_) => "a decimal, which fits rust_decimal::Decimal or String",
+        ValueRef::Decimal(_) => "a decimal, which fits a decimal type or String",
         ValueRef::Text(_) => "text, which fits String",
         ValueRef::Bytes(_) => "bytes, which fit Vec<u8>",
-        ValueRef::Date(_) => "a date, which fits chrono::NaiveDate or String",
-        ValueRef::Time(_) => "a time, which fits chrono::NaiveTime or String",
-        ValueRef::Timestamp(_) => "a date and time without time zone, which fits chrono::NaiveDateTime or String",
-        ValueRef::TimestampTz(_) => "a date and time with time zone, which fits chrono::DateTime<Utc> or String",
-        ValueRef::Interval { .. } => "an interval",
+        ValueRef::Date(_) => "a date, which fits a date of chrono, jiff or time, or String",
+        ValueRef::Time(_) => "a time, which fits a time of chrono, jiff or time, or String",
+        ValueRef::Timestamp(_) => {
+            "a date and time without time zone, which fits chrono::NaiveDateTime, jiff::civil::DateTime, \
+             time::PrimitiveDateTime or String"
+        }
+        ValueRef::TimestampTz(_) => {
+            "a date and time with time zone, which fits chrono::DateTime<Utc>, jiff::Timestamp, time::OffsetDateTime or String"
+        }
+        ValueRef::Interval { .. } => "an interval, which fits Interval, Duration or String",
         ValueRef::Uuid(_) => "a UUID, which fits uuid::Uuid or String",
-        ValueRef::Json(_) => "JSON, which fits serde_json::Value or String",
-        ValueRef::Array(_) => "an array",
+        ValueRef::Json(_) => "JSON, which fits Json<T>, serde_json::Value or String",
+        ValueRef::Array(_) => "an array, which fits Vec<T>",
         ValueRef::OtherText(_) | ValueRef::OtherBytes(_) => "of a type that has no form of its own here",
     }
 }
@@ -132,7 +163,44 @@ macro_rules! integers {
     };
 }
 
-integers! { i8 i16 i32 i64 u8 u16 u32 u64 }
+integers! { i8 i16 i32 i64 isize u16 u32 u64 usize }
+
+impl<'r> Decode<'r> for u8 {
+    #[inline]
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        let wide = i64::decode(value)?;
+        u8::try_from(wide).map_err(|_| DecodeError::outside(wide, u8::MIN, u8::MAX))
+    }
+
+    #[inline]
+    fn decode_vec(value: ValueRef<'r>) -> Result<Vec<Self>, DecodeError> {
+        match value {
+            ValueRef::Uuid(v) => Ok(v.into()),
+            other => <&[u8]>::decode(other).map(<[u8]>::to_vec),
+        }
+    }
+}
+
+/// Integers that are decimals, or the text of one, where they are longer than 64 bits.
+macro_rules! long_integers {
+    ($($type:ty)*) => {
+        $(impl Decode<'_> for $type {
+            fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+                match value {
+                    ValueRef::Decimal(v) | ValueRef::Text(v) => v.parse().map_err(|_| {
+                        DecodeError::new(format!("{v:?} is not an integer from {} to {}", <$type>::MIN, <$type>::MAX))
+                    }),
+                    other => {
+                        let wide = i64::decode(other)?;
+                        <$type>::try_from(wide).map_err(|_| DecodeError::outside(wide, <$type>::MIN, <$type>::MAX))
+                    }
+                }
+            }
+        })*
+    };
+}
+
+long_integers! { i128 u128 }
 
 impl Decode<'_> for f64 {
     #[inline]
@@ -185,7 +253,7 @@ impl<'r> Decode<'r> for &'r str {
 }
 
 /// Text, and what has one text: UUIDs, dates and times, such as `2024-02-29`, `23:59:59.5`, `2024-02-29 23:59:59.5` and
-/// `2024-02-29 23:59:59.5+00:00`; `infinity` and `-infinity` for those of dates.
+/// `2024-02-29 23:59:59.5+00:00`; `infinity` and `-infinity` for those of dates; and intervals, as [`Interval`] writes them.
 impl Decode<'_> for String {
     #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
@@ -195,6 +263,9 @@ impl Decode<'_> for String {
             ValueRef::Time(v) => Ok(calendar::time(v)),
             ValueRef::Timestamp(v) => Ok(calendar::timestamp(v)),
             ValueRef::TimestampTz(v) => Ok(calendar::timestamp_tz(v)),
+            ValueRef::Interval { months, days, microseconds } => {
+                Ok(Interval { months, days, microseconds }.to_string())
+            }
             other => <&str>::decode(other).map(str::to_owned),
         }
     }
@@ -220,9 +291,22 @@ impl<'r> Decode<'r> for Cow<'r, str> {
             | ValueRef::Date(_)
             | ValueRef::Time(_)
             | ValueRef::Timestamp(_)
-            | ValueRef::TimestampTz(_) => String::decode(value).map(Cow::Owned),
+            | ValueRef::TimestampTz(_)
+            | ValueRef::Interval { .. } => String::decode(value).map(Cow::Owned),
             other => <&str>::decode(other).map(Cow::Borrowed),
         }
+    }
+}
+
+impl Decode<'_> for Box<str> {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        String::decode(value).map(Into::into)
+    }
+}
+
+impl Decode<'_> for Arc<str> {
+    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+        Cow::decode(value).map(Into::into)
     }
 }
 
@@ -237,13 +321,29 @@ impl<'r> Decode<'r> for &'r [u8] {
     }
 }
 
-impl Decode<'_> for Vec<u8> {
-    #[inline]
-    fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
+impl<'r> Decode<'r> for Cow<'r, [u8]> {
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
-            ValueRef::Uuid(v) => Ok(v.into()),
-            other => <&[u8]>::decode(other).map(<[u8]>::to_vec),
+            ValueRef::Uuid(v) => Ok(Cow::Owned(v.into())),
+            other => <&[u8]>::decode(other).map(Cow::Borrowed),
         }
+    }
+}
+
+/// An array, or bytes where the values are bytes.
+impl<'r, T: Decode<'r>> Decode<'r> for Vec<T> {
+    #[inline]
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        T::decode_vec(value)
+    }
+}
+
+/// An array, or bytes where the values are bytes, of exactly this length.
+impl<'r, T: Decode<'r>, const N: usize> Decode<'r> for [T; N] {
+    fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+        T::decode_vec(value)?
+            .try_into()
+            .map_err(|values: Vec<T>| DecodeError::new(format!("it has {} elements, and {N} are read", values.len())))
     }
 }
 

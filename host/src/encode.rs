@@ -1,7 +1,8 @@
 //! From Rust values to parameters.
 
-use crate::Value;
+use crate::{Value, array};
 use montrs_driver_abi::{DriverError, ParamBuffer, ValueRef};
+use std::{borrow::Cow, sync::Arc};
 
 /// A Rust type that can be bound to a parameter.
 ///
@@ -22,8 +23,8 @@ use montrs_driver_abi::{DriverError, ParamBuffer, ValueRef};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be bound to a parameter",
     label = "not a type that montrs-orm knows how to send",
-    note = "types of other crates need a feature of montrs-orm: chrono, json, rust_decimal, uuid",
-    note = "implement `montrs_orm::Encode` for a type of your own"
+    note = "types of other crates need a feature of montrs-orm: bigdecimal, chrono, jiff, json, rust_decimal, time, uuid",
+    note = "derive `montrs_orm::SqlType` for a type of your own; what serde can serialize is bound as `montrs_orm::Json(value)`"
 )]
 pub trait Encode {
     /// The value to send.
@@ -32,6 +33,19 @@ pub trait Encode {
     ///
     /// When this very value has no form that can be sent.
     fn encode(&self) -> Result<Encoded<'_>, EncodeError>;
+
+    /// The value to send for several of these: an array; for `u8`, bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`encode`](Self::encode).
+    #[doc(hidden)]
+    fn encode_slice(values: &[Self]) -> Result<Encoded<'_>, EncodeError>
+    where
+        Self: Sized,
+    {
+        array::encode(values)
+    }
 }
 
 /// A value to send: borrowed from the Rust value, or made of it.
@@ -41,6 +55,17 @@ pub enum Encoded<'a> {
     Borrowed(ValueRef<'a>),
     /// Made for the purpose.
     Owned(Value),
+}
+
+impl Encoded<'_> {
+    /// The value.
+    #[inline]
+    pub(crate) fn value(&self) -> Result<ValueRef<'_>, EncodeError> {
+        match self {
+            Self::Borrowed(value) => Ok(*value),
+            Self::Owned(value) => value.as_ref(),
+        }
+    }
 }
 
 /// Why a value cannot be sent.
@@ -63,10 +88,7 @@ pub(crate) fn push<T: Encode + ?Sized>(
     value: &T,
 ) -> Result<(), EncodeError> {
     let encoded = value.encode()?;
-    let value = match &encoded {
-        Encoded::Borrowed(value) => *value,
-        Encoded::Owned(value) => value.as_ref()?,
-    };
+    let value = encoded.value()?;
     let pushed = match name {
         Some(name) => parameters.push_named(name.trim_start_matches([':', '@', '$']), value),
         None => parameters.push(value),
@@ -92,29 +114,80 @@ encode! {
     i16 => |v| ValueRef::I16(*v);
     i32 => |v| ValueRef::I32(*v);
     i64 => |v| ValueRef::I64(*v);
-    u8 => |v| ValueRef::I16((*v).into());
     u16 => |v| ValueRef::I32((*v).into());
     u32 => |v| ValueRef::I64((*v).into());
     f32 => |v| ValueRef::F32(*v);
     f64 => |v| ValueRef::F64(*v);
     str => |v| ValueRef::Text(v);
     String => |v| ValueRef::Text(v);
-    [u8] => |v| ValueRef::Bytes(v);
-    Vec<u8> => |v| ValueRef::Bytes(v);
 }
 
-impl<const N: usize> Encode for [u8; N] {
+impl Encode for u8 {
+    #[inline]
     fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
-        Ok(Encoded::Borrowed(ValueRef::Bytes(self)))
+        Ok(Encoded::Borrowed(ValueRef::I16((*self).into())))
+    }
+
+    #[inline]
+    fn encode_slice(values: &[Self]) -> Result<Encoded<'_>, EncodeError> {
+        Ok(Encoded::Borrowed(ValueRef::Bytes(values)))
     }
 }
 
-impl Encode for u64 {
+/// Integers that may be larger than the largest of databases.
+macro_rules! large_integers {
+    ($($type:ty)*) => {
+        $(impl Encode for $type {
+            fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
+                let value = i64::try_from(*self).map_err(|_| {
+                    EncodeError::new(format!(
+                        "{self} is larger than {}, the largest integer of a database; an i128 goes to a column of decimals",
+                        i64::MAX
+                    ))
+                })?;
+                Ok(Encoded::Borrowed(ValueRef::I64(value)))
+            }
+        })*
+    };
+}
+
+large_integers! { isize u64 usize }
+
+/// Integers that are decimals where they are longer than 64 bits.
+macro_rules! long_integers {
+    ($($type:ty)*) => {
+        $(impl Encode for $type {
+            fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
+                Ok(match i64::try_from(*self) {
+                    Ok(value) => Encoded::Borrowed(ValueRef::I64(value)),
+                    Err(_) => Encoded::Owned(Value::Decimal(self.to_string())),
+                })
+            }
+        })*
+    };
+}
+
+long_integers! { i128 u128 }
+
+/// An array, or bytes where the values are bytes.
+impl<T: Encode> Encode for [T] {
+    #[inline]
     fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
-        let value = i64::try_from(*self).map_err(|_| {
-            EncodeError::new(format!("{self} is larger than {}, the largest integer of a database", i64::MAX))
-        })?;
-        Ok(Encoded::Borrowed(ValueRef::I64(value)))
+        T::encode_slice(self)
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    #[inline]
+    fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
+        T::encode_slice(self)
+    }
+}
+
+impl<T: Encode, const N: usize> Encode for [T; N] {
+    #[inline]
+    fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
+        T::encode_slice(self)
     }
 }
 
@@ -140,7 +213,13 @@ impl<T: Encode + ?Sized> Encode for Box<T> {
     }
 }
 
-impl<T: Encode + ToOwned + ?Sized> Encode for std::borrow::Cow<'_, T> {
+impl<T: Encode + ?Sized> Encode for Arc<T> {
+    fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
+        (**self).encode()
+    }
+}
+
+impl<T: Encode + ToOwned + ?Sized> Encode for Cow<'_, T> {
     fn encode(&self) -> Result<Encoded<'_>, EncodeError> {
         (**self).encode()
     }

@@ -34,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 mod ai_error;
+mod array;
 mod builder;
 mod calendar;
 mod check;
@@ -49,15 +50,19 @@ mod error_example;
 mod error_guide;
 mod executor;
 mod from_row;
+mod interval;
 mod layout;
 mod listener;
 mod many;
 mod pace;
+mod param_row;
+mod plan;
 mod pool;
 mod query;
 mod replicas;
 mod retry;
 mod row;
+mod row_reader;
 mod script;
 mod session;
 mod sql;
@@ -81,24 +86,30 @@ pub use decode::{Decode, DecodeError};
 pub use encode::{Encode, EncodeError, Encoded};
 pub use error::{DbError, DbErrorKind};
 pub use executor::Executor;
-pub use from_row::{Field, FromRow, Plan, RowReader};
+pub use from_row::{Field, FromRow};
+pub use interval::Interval;
 pub use listener::{ListenEvent, Listener, Notification};
-pub use many::{ParamRow, ToParams};
+pub use many::ToParams;
+pub use param_row::ParamRow;
+pub use plan::Plan;
 pub use pool::{HookFuture, PoolStatus};
 pub use query::{Done, Query};
 pub use retry::Retry;
 pub use row::{ColumnIndex, Row};
+pub use row_reader::RowReader;
 pub use script::Script;
 pub use session::Session;
 pub use sql::{IntoSql, RuntimeSql, Sql};
 pub use statement_info::{ParameterInfo, StatementInfo};
 pub use stream::RowStream;
 pub use transaction::Transaction;
+#[cfg(feature = "json")]
+pub use types::Json;
 pub use upload::Upload;
 pub use value::Value;
 
-/// Derives [`FromRow`](trait@FromRow) for a struct with named fields.
-pub use montrs_orm_macros::FromRow;
+#[doc(inline)]
+pub use montrs_orm_macros::{FromRow, SqlType, ToParams};
 
 pub use montrs_driver_abi::{
     Access, Array, Capability, Dimension, Isolation, Kind, LockMode, Nullability, Timestamp, TransactionOptions,

@@ -1,7 +1,7 @@
 //! Many rows of parameters: what can be one, and how they are sent.
 
 use crate::{
-    DbError, DbErrorKind, Done, Encode, EncodeError, Encoded, Session, Sql, Transaction, TransactionOptions,
+    DbError, DbErrorKind, Done, Encode, EncodeError, ParamRow, Session, Sql, Transaction, TransactionOptions,
     session::BATCH_BYTES, transaction::SessionRef,
 };
 use montrs_driver_abi::Batch;
@@ -11,26 +11,29 @@ use montrs_driver_abi::Batch;
 /// Tuples of up to twelve values are, and arrays, slices and vectors of values of one type. A single value is a tuple of one:
 /// `(7,)`; so is one value of bytes, since `Vec<u8>` is a row of numbers.
 ///
+/// A struct derives it, and is its fields in their order. It can be bound by their names as well, see
+/// [`Query::bind_all_named`](crate::Query::bind_all_named).
+///
 /// ```
-/// use montrs_orm::{EncodeError, ParamRow, ToParams};
+/// use montrs_orm::ToParams;
 ///
+/// #[derive(ToParams)]
 /// struct User {
-///     name: String,
-///     age: i32,
+///     name: String, // $1, or :name
+///     age: i32,     // $2, or :age
 /// }
 ///
-/// impl ToParams for User {
-///     fn to_params(&self, row: &mut ParamRow<'_>) -> Result<(), EncodeError> {
-///         row.push(&self.name)?;
-///         row.push(self.age)
-///     }
-/// }
+/// # async fn example(db: montrs_orm::Database, users: Vec<User>) -> Result<(), montrs_orm::DbError> {
+/// db.execute("INSERT INTO users VALUES ($1, $2)").bind_all(&users[0]).await?;
+/// db.execute_many("INSERT INTO users VALUES ($1, $2)", &users[1..]).await?;
+/// # Ok(())
+/// # }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a row of parameters",
     label = "expected a tuple, array, slice or vector of values",
     note = "a single value is a tuple of one: `(value,)`",
-    note = "implement `montrs_orm::ToParams` for a type of your own"
+    note = "derive it for a struct: #[derive(montrs_orm::ToParams)]"
 )]
 pub trait ToParams {
     /// Pushes the values, in order.
@@ -39,35 +42,6 @@ pub trait ToParams {
     ///
     /// That of [`ParamRow::push`].
     fn to_params(&self, row: &mut ParamRow<'_>) -> Result<(), EncodeError>;
-}
-
-/// A row of parameters that is being written.
-pub struct ParamRow<'b> {
-    batch: &'b mut Batch,
-    len: usize,
-}
-
-impl ParamRow<'_> {
-    /// Appends the next value.
-    ///
-    /// # Errors
-    ///
-    /// When this very value has no form that can be sent.
-    pub fn push(&mut self, value: impl Encode) -> Result<(), EncodeError> {
-        self.len += 1;
-        let encoded = value.encode()?;
-        let value = match &encoded {
-            Encoded::Borrowed(value) => *value,
-            Encoded::Owned(value) => value.as_ref()?,
-        };
-        self.batch.push(value).map_err(|error| EncodeError::new(error.to_string()))
-    }
-}
-
-impl std::fmt::Debug for ParamRow<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ParamRow").field("len", &self.len).finish_non_exhaustive()
-    }
 }
 
 /// Runs a statement once for each row, in a transaction.
@@ -145,8 +119,8 @@ impl<R: ToParams, I: Iterator<Item = R>> Batches<I> {
         batch.clear(self.columns.unwrap_or(0));
         while batch.size() < BATCH_BYTES as usize && batch.rows() < MOST_ROWS {
             let Some(row) = self.rows.next() else { break };
-            let mut values = ParamRow { batch: &mut *batch, len: 0 };
-            let (pushed, len) = (row.to_params(&mut values), values.len);
+            let mut values = ParamRow::in_batch(batch);
+            let (pushed, len) = (row.to_params(&mut values), values.len());
             pushed.map_err(|error| {
                 let message = format!("parameter ${len} cannot be sent: {error}");
                 self.wrong(DbErrorKind::Encode, message)

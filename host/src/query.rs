@@ -1,8 +1,9 @@
 //! A statement with its parameters, ready to be run.
 
 use crate::{
-    Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, IntoSql, Row, RowStream, RuntimeSql, Sql,
-    StatementInfo, Upload, check, cursor::Cursor, encode, session::Session, transaction::SessionRef,
+    Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, IntoSql, ParamRow, Row, RowStream,
+    RuntimeSql, Sql, StatementInfo, ToParams, Upload, check, cursor::Cursor, encode, session::Session,
+    transaction::SessionRef,
 };
 use montrs_driver_abi::ParamBuffer;
 use std::{panic::Location, pin::Pin};
@@ -80,10 +81,50 @@ impl<'e> Query<'e> {
         self.push(Some(name), &value)
     }
 
+    /// Binds the next parameters: the values of a struct that derives [`ToParams`], a tuple, an array or a vector, in their
+    /// order. A value that cannot be sent is reported when the query is run.
+    ///
+    /// ```no_run
+    /// #[derive(montrs_orm::ToParams)]
+    /// struct User {
+    ///     name: String,
+    ///     age: i32,
+    /// }
+    ///
+    /// # async fn example(db: montrs_orm::Database, user: User) -> Result<(), montrs_orm::DbError> {
+    /// db.execute("INSERT INTO users (name, age) VALUES ($1, $2)").bind_all(&user).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn bind_all(mut self, row: impl ToParams) -> Self {
+        let before = self.parameters.values.len();
+        let mut values = ParamRow::by_position(&mut self.parameters.values);
+        let (pushed, len) = (row.to_params(&mut values), values.len());
+        if let Err(error) = pushed {
+            self.parameters.refuse(&format!("${}", before + len), &error);
+        }
+        self
+    }
+
+    /// Binds the fields of a struct that derives [`ToParams`] by their names, where the database has such: `:name` in the SQL.
+    pub fn bind_all_named(mut self, row: impl ToParams) -> Self {
+        let mut values = ParamRow::by_name(&mut self.parameters.values);
+        let (pushed, number) = (row.to_params(&mut values), values.len());
+        let name = values.into_last_name();
+        if let Err(error) = pushed {
+            self.parameters.refuse(&name.map_or_else(|| format!("${number}"), |name| format!(":{name}")), &error);
+        }
+        self
+    }
+
     #[inline]
     fn push(mut self, name: Option<&str>, value: &impl Encode) -> Self {
         if let Err(error) = encode::push(&mut self.parameters.values, name, value) {
-            self.parameters.refuse(name, &error);
+            let parameter = match name {
+                Some(name) => format!(":{name}"),
+                None => format!("${}", self.parameters.values.len() + 1),
+            };
+            self.parameters.refuse(&parameter, &error);
         }
         self
     }
@@ -300,9 +341,8 @@ impl Parameters {
     }
 
     #[cold]
-    fn refuse(&mut self, name: Option<&str>, error: &EncodeError) {
-        let name = name.map_or_else(|| format!("${}", self.values.len() + 1), |name| format!(":{name}"));
-        let error = DbError::new(DbErrorKind::Encode, format!("parameter {name} cannot be sent: {error}"));
+    fn refuse(&mut self, parameter: &str, error: &EncodeError) {
+        let error = DbError::new(DbErrorKind::Encode, format!("parameter {parameter} cannot be sent: {error}"));
         self.error.get_or_insert(error);
     }
 }

@@ -1,7 +1,7 @@
 //! One row of a result.
 
-use crate::{Columns, DbError, DbErrorKind, Decode, FromRow, Plan, RowReader};
-use montrs_driver_abi::RowBatch;
+use crate::{Columns, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, RowReader};
+use montrs_driver_abi::{RowBatch, ValueRef};
 use std::fmt;
 
 /// One row, borrowed from the batch that it came in.
@@ -77,10 +77,25 @@ impl<'r> Row<'r> {
 
     #[inline]
     pub(crate) fn at<T: Decode<'r>>(&self, position: usize) -> Result<T, DbError> {
+        self.at_with(position, T::decode)
+    }
+
+    /// The value at this position, read by this function.
+    #[inline]
+    pub(crate) fn at_with<T>(
+        &self,
+        position: usize,
+        read: impl FnOnce(ValueRef<'r>) -> Result<T, DecodeError>,
+    ) -> Result<T, DbError> {
         self.batch.with_value(self.index, position, |value| match value {
-            Ok(value) => T::decode(value).map_err(|error| self.unreadable::<T>(position, &error)),
+            Ok(value) => read(value).map_err(|error| self.unreadable::<T>(position, &error)),
             Err(error) => Err(self.unreadable::<T>(position, &error)),
         })
+    }
+
+    #[inline]
+    pub(crate) fn is_null(&self, position: usize) -> bool {
+        self.batch.with_value(self.index, position, |value| matches!(value, Ok(ValueRef::Null)))
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! A value of a type that is not known before.
 
-use crate::{Decode, DecodeError, Encode, EncodeError, Encoded};
+use crate::{Decode, DecodeError, Encode, EncodeError, Encoded, Interval};
 use montrs_driver_abi::{Array, Timestamp, ValueRef};
 
 /// A value that owns what it holds. [`ValueRef`] is its borrowed form, and documents the variants.
@@ -93,6 +93,12 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::OtherText(v) => Self::OtherText(v.into()),
             ValueRef::OtherBytes(v) => Self::OtherBytes(v.into()),
         }
+    }
+}
+
+impl From<Interval> for Value {
+    fn from(Interval { months, days, microseconds }: Interval) -> Self {
+        Self::Interval { months, days, microseconds }
     }
 }
 

@@ -1,7 +1,11 @@
 //! The suites that are not about one database, on PostgreSQL: see [`montrs_tests::Place`].
 
+#[path = "bad_values.rs"]
+mod bad_values;
 #[path = "checks.rs"]
 mod checks;
+#[path = "derives.rs"]
+mod derives;
 #[path = "dropped_futures.rs"]
 mod dropped_futures;
 #[path = "errors.rs"]
@@ -26,5 +30,7 @@ mod rows;
 mod scripts;
 #[path = "transactions.rs"]
 mod transactions;
+#[path = "types.rs"]
+mod types;
 #[path = "write_queue.rs"]
 mod write_queue;

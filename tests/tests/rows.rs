@@ -53,7 +53,7 @@ async fn a_struct_reads_its_columns_by_name_in_any_order() {
 fn a_struct_tells_which_columns_it_reads() {
     let mut fields: Vec<Field> = Vec::new();
     Track::fields(&mut fields);
-    let names: Vec<(&str, bool)> = fields.iter().map(|field| (field.name, field.required)).collect();
+    let names: Vec<(&str, bool)> = fields.iter().map(|field| (&*field.name, field.required)).collect();
     let expected = [
         ("TrackId", true),
         ("Name", true),

@@ -16,6 +16,12 @@ struct User {
     cache: i64,
     #[orm(skip, flatten)]
     other: Address,
+    #[orm(json, try_from = "String")]
+    settings: i64,
+    #[orm(prefix = "home_")]
+    street: String,
+    #[orm(flatten, json)]
+    former: Address,
 }
 
 fn main() {}

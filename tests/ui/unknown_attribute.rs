@@ -5,7 +5,7 @@ use montrs_orm::FromRow;
 #[derive(FromRow)]
 #[orm(table = "users")]
 struct User {
-    #[orm(json)]
+    #[orm(index)]
     id: i64,
     #[orm(primary_key, rename = "user_name")]
     name: String,

@@ -12,7 +12,8 @@
 //! | timestamp | TEXT `YYYY-MM-DD HH:MM:SS[.fraction]` |
 //! | timestamp with time zone | the same in UTC, with `+00:00` |
 //! | UUID | TEXT, 36 characters in lower case |
-//! | interval, array | refused |
+//! | interval | TEXT of ISO 8601, such as `P14M3DT4.5S` |
+//! | array | refused |
 
 use crate::{
     datetime::{self, Unwritable},
@@ -57,12 +58,11 @@ pub(crate) fn bind(
         ValueRef::Time(nanoseconds) => datetime::write_time(nanoseconds),
         ValueRef::Timestamp(timestamp) => datetime::write_timestamp(timestamp),
         ValueRef::TimestampTz(timestamp) => datetime::write_timestamp(timestamp).map(|text| text + "+00:00"),
-        ValueRef::Interval { .. } => {
-            let hint = "SQLite has no intervals; bind a number of seconds, or a text such as '+1 day' for datetime()";
-            return refuse("an interval", hint);
+        ValueRef::Interval { months, days, microseconds } => {
+            return Ok(statement.bind_text(parameter, &interval(months, days, microseconds))?);
         }
         ValueRef::Array(_) => {
-            let hint = "SQLite has no arrays; bind a JSON array and read it with json_each()";
+            let hint = "SQLite has no arrays; bind a JSON array, such as Json(values), and read it with json_each()";
             return refuse("an array", hint);
         }
     };
@@ -72,6 +72,27 @@ pub(crate) fn bind(
         Err(Unwritable::Year) => refuse("a date outside the years 0000 to 9999", "SQLite's dates end there"),
         Err(Unwritable::Time) => refuse("a time that is not within a day", "times are from 00:00 to 24:00"),
     }
+}
+
+/// Months, days and seconds, each with its sign: `P14M3DT-4.5S`.
+fn interval(months: i32, days: i32, microseconds: i64) -> String {
+    let mut text = String::from("P");
+    if months != 0 {
+        text.push_str(&format!("{months}M"));
+    }
+    if days != 0 {
+        text.push_str(&format!("{days}D"));
+    }
+    if microseconds != 0 || (months, days) == (0, 0) {
+        let sign = if microseconds < 0 { "-" } else { "" };
+        let (seconds, fraction) = (microseconds.unsigned_abs() / 1_000_000, microseconds.unsigned_abs() % 1_000_000);
+        text.push_str(&format!("T{sign}{seconds}"));
+        if fraction != 0 {
+            text.push_str(format!(".{fraction:06}").trim_end_matches('0'));
+        }
+        text.push('S');
+    }
+    text
 }
 
 const NAN_HINT: &str = "SQLite would store NULL; bind NULL if that is meant";

@@ -1,6 +1,6 @@
 //! The code that reads a row: an implementation of `FromRow`.
 
-use crate::attributes::{DefaultValue, Source};
+use crate::attributes::{DefaultValue, Source, Via};
 use crate::row_type::{RowField, RowType};
 use crate::source_text::source_text;
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use std::collections::HashSet;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, GenericParam, Generics, Lifetime, LifetimeParam, parse_quote};
+use syn::{DeriveInput, GenericParam, Generics, Lifetime, LifetimeParam, LitStr, WhereClause, parse_quote};
 
 /// Expands `#[derive(FromRow)]`.
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
@@ -63,14 +63,23 @@ fn describe(field: &RowField<'_>, row: &Lifetime) -> Option<TokenStream> {
             let (rust_field, rust_type) = (field.name.unraw().to_string(), source_text(ty));
             quote_spanned! { Span::mixed_site() =>
                 ::std::vec::Vec::push(__out, ::montrs_orm::Field {
-                    name: #column,
+                    name: ::std::borrow::Cow::Borrowed(#column),
                     rust_field: #rust_field,
                     rust_type: #rust_type,
                     required: #required,
                 });
             }
         }
-        Source::Flatten => quote_spanned! { at(ty) => <#ty as ::montrs_orm::FromRow<#row>>::fields(__out); },
+        Source::Flatten { prefix } => {
+            let ty = field.option().unwrap_or(ty);
+            let fields = quote_spanned! { at(ty) => <#ty as ::montrs_orm::FromRow<#row>>::fields };
+            match prefix {
+                Some(prefix) => quote_spanned! { Span::mixed_site() =>
+                    ::montrs_orm::Field::with_prefix(__out, #prefix, #fields);
+                },
+                None => quote_spanned! { Span::mixed_site() => #fields(__out); },
+            }
+        }
         Source::Skip(_) => return None,
     })
 }
@@ -79,16 +88,32 @@ fn describe(field: &RowField<'_>, row: &Lifetime) -> Option<TokenStream> {
 fn resolve(field: &RowField<'_>, row: &Lifetime) -> Option<TokenStream> {
     let (ty, column) = (field.ty, &field.column);
     Some(match &field.source {
-        Source::Column { default: None, .. } => {
-            quote_spanned! { at(ty) => ::montrs_orm::Plan::column::<#ty>(__plan, __columns, #column)?; }
-        }
-        Source::Column { default: Some(_), .. } => {
-            quote_spanned! { at(ty) =>
-                ::montrs_orm::Plan::optional_column::<#ty>(__plan, __columns, #column)?;
+        Source::Column { default, via, .. } => {
+            let read_as = match via {
+                Via::Itself => quote!(#ty),
+                Via::TryFrom(raw) => quote!(#raw),
+                Via::Json => quote!(::montrs_orm::Json<#ty>),
+            };
+            match default {
+                None => {
+                    quote_spanned! { at(ty) => ::montrs_orm::Plan::column::<#read_as>(__plan, __columns, #column)?; }
+                }
+                Some(_) => quote_spanned! { at(ty) =>
+                    ::montrs_orm::Plan::optional_column::<#read_as>(__plan, __columns, #column)?;
+                },
             }
         }
-        Source::Flatten => {
-            quote_spanned! { at(ty) => <#ty as ::montrs_orm::FromRow<#row>>::resolve(__columns, __plan)?; }
+        Source::Flatten { prefix } => {
+            let prefix = prefix.as_ref().map_or_else(String::new, LitStr::value);
+            match field.option() {
+                Some(ty) => quote_spanned! { at(ty) =>
+                    ::montrs_orm::Plan::flatten_optional::<#ty>(__plan, __columns, #prefix)?;
+                },
+                None if prefix.is_empty() => {
+                    quote_spanned! { at(ty) => <#ty as ::montrs_orm::FromRow<#row>>::resolve(__columns, __plan)?; }
+                }
+                None => quote_spanned! { at(ty) => ::montrs_orm::Plan::flatten::<#ty>(__plan, __columns, #prefix)?; },
+            }
         }
         Source::Skip(_) => return None,
     })
@@ -99,16 +124,42 @@ fn resolve(field: &RowField<'_>, row: &Lifetime) -> Option<TokenStream> {
 fn read(field: &RowField<'_>, row: &Lifetime) -> TokenStream {
     let (name, ty) = (field.name, field.ty);
     let value = match &field.source {
-        Source::Column { default: None, .. } => quote_spanned! { at(ty) =>
-            ::montrs_orm::RowReader::take::<#ty>(__row)?
+        Source::Column { default, via: Via::Itself, .. } => match default {
+            None => quote_spanned! { at(ty) => ::montrs_orm::RowReader::take::<#ty>(__row)? },
+            Some(DefaultValue::Trait) => quote_spanned! { at(ty) =>
+                ::montrs_orm::RowReader::take_or_default::<#ty>(__row)?
+            },
+            Some(DefaultValue::Function(path)) => quote_spanned! { at(ty) =>
+                ::montrs_orm::RowReader::take_or_else::<#ty>(__row, #path)?
+            },
         },
-        Source::Column { default: Some(DefaultValue::Trait), .. } => quote_spanned! { at(ty) =>
-            ::montrs_orm::RowReader::take_or_default::<#ty>(__row)?
+        Source::Column { default, via, .. } => {
+            let value = match via {
+                Via::TryFrom(raw) => quote_spanned! { at(raw) =>
+                    ::montrs_orm::RowReader::take_try_from::<#raw, #ty>(__row)?
+                },
+                Via::Json | Via::Itself => quote_spanned! { at(ty) =>
+                    ::montrs_orm::RowReader::take::<::montrs_orm::Json<#ty>>(__row)?.0
+                },
+            };
+            let default = match default {
+                None => None,
+                Some(DefaultValue::Trait) => {
+                    Some(quote_spanned! { at(ty) => <#ty as ::core::default::Default>::default() })
+                }
+                Some(DefaultValue::Function(path)) => Some(quote_spanned! { at(path) => #path() }),
+            };
+            match default {
+                None => value,
+                Some(default) => quote_spanned! { Span::mixed_site() =>
+                    if ::montrs_orm::RowReader::skip_missing(__row) { #default } else { #value }
+                },
+            }
+        }
+        Source::Flatten { .. } => match field.option() {
+            Some(ty) => quote_spanned! { at(ty) => ::montrs_orm::RowReader::take_optional::<#ty>(__row)? },
+            None => quote_spanned! { at(ty) => <#ty as ::montrs_orm::FromRow<#row>>::read(__row)? },
         },
-        Source::Column { default: Some(DefaultValue::Function(path)), .. } => quote_spanned! { at(ty) =>
-            ::montrs_orm::RowReader::take_or_else::<#ty>(__row, #path)?
-        },
-        Source::Flatten => quote_spanned! { at(ty) => <#ty as ::montrs_orm::FromRow<#row>>::read(__row)? },
         Source::Skip(DefaultValue::Trait) => quote_spanned! { at(ty) =>
             <#ty as ::core::default::Default>::default()
         },
@@ -127,17 +178,7 @@ fn impl_generics(row_type: &RowType<'_>, row: &Lifetime) -> Generics {
         generics.params.insert(0, GenericParam::Lifetime(LifetimeParam::new(row.clone())));
     }
 
-    let parameters: HashSet<String> = row_type
-        .generics
-        .params
-        .iter()
-        .filter_map(|param| match param {
-            GenericParam::Lifetime(_) => None,
-            GenericParam::Type(param) => Some(param.ident.to_string()),
-            GenericParam::Const(param) => Some(param.ident.to_string()),
-        })
-        .collect();
-
+    let parameters = parameters(row_type.generics);
     let mut seen = HashSet::new();
     for field in &row_type.fields {
         let ty = field.ty;
@@ -146,23 +187,48 @@ fn impl_generics(row_type: &RowType<'_>, row: &Lifetime) -> Generics {
         }
         let decode = quote!(::montrs_orm::Decode<#row>);
         let default = quote!(::core::default::Default);
-        let bound = match &field.source {
-            Source::Column { default: Some(DefaultValue::Trait), .. } => quote!(#decode + #default),
-            Source::Column { .. } => decode,
-            Source::Flatten => quote!(::montrs_orm::FromRow<#row>),
-            Source::Skip(DefaultValue::Trait) => default,
+        let predicate = match &field.source {
+            Source::Column { default: given, via, .. } => {
+                let read = match via {
+                    Via::Itself => quote!(#ty: #decode),
+                    Via::TryFrom(raw) => {
+                        quote!(#raw: #decode, #ty: ::core::convert::TryFrom<#raw, Error: ::core::fmt::Display>)
+                    }
+                    Via::Json => quote!(::montrs_orm::Json<#ty>: #decode),
+                };
+                match (given, via) {
+                    (Some(DefaultValue::Trait), Via::Itself) => quote!(#read + #default),
+                    (Some(DefaultValue::Trait), _) => quote!(#read, #ty: #default),
+                    _ => read,
+                }
+            }
+            Source::Flatten { .. } => {
+                let ty = field.option().unwrap_or(ty);
+                quote!(#ty: ::montrs_orm::FromRow<#row>)
+            }
+            Source::Skip(DefaultValue::Trait) => quote!(#ty: #default),
             Source::Skip(DefaultValue::Function(_)) => continue,
         };
-        let predicate = quote!(#ty: #bound);
         if seen.insert(predicate.to_string()) {
-            generics.make_where_clause().predicates.push(parse_quote!(#predicate));
+            let clause: WhereClause = parse_quote!(where #predicate);
+            generics.make_where_clause().predicates.extend(clause.predicates);
         }
     }
     generics
 }
 
+/// The names of type parameters and constants.
+pub(crate) fn parameters(generics: &Generics) -> HashSet<String> {
+    let name = |param: &GenericParam| match param {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(param) => Some(param.ident.to_string()),
+        GenericParam::Const(param) => Some(param.ident.to_string()),
+    };
+    generics.params.iter().filter_map(name).collect()
+}
+
 /// Whether a type names one of the parameters. A name behind `::` is something else, as `T` in `module::T`.
-fn mentions(ty: TokenStream, parameters: &HashSet<String>) -> bool {
+pub(crate) fn mentions(ty: TokenStream, parameters: &HashSet<String>) -> bool {
     let mut colons = 0;
     ty.into_iter().any(|token| {
         let found = match &token {
@@ -177,7 +243,7 @@ fn mentions(ty: TokenStream, parameters: &HashSet<String>) -> bool {
 
 /// The span of generated code whose errors are shown at `tokens`. It is hygienic like that of all generated code: a
 /// local such as `__row` is out of the user's reach, and lints know that no person wrote it.
-fn at(tokens: &impl Spanned) -> Span {
+pub(crate) fn at(tokens: &impl Spanned) -> Span {
     Span::mixed_site().located_at(tokens.span())
 }
 
@@ -209,7 +275,7 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
         ::std::vec::Vec::push(
             __out,
             ::montrs_orm::Field {
-                name: "id",
+                name: ::std::borrow::Cow::Borrowed("id"),
                 rust_field: "id",
                 rust_type: "i64",
                 required: true,
@@ -218,7 +284,7 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
         ::std::vec::Vec::push(
             __out,
             ::montrs_orm::Field {
-                name: "mail",
+                name: ::std::borrow::Cow::Borrowed("mail"),
                 rust_field: "email",
                 rust_type: "Option<String>",
                 required: false,
@@ -231,7 +297,9 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
         __plan: &mut ::montrs_orm::Plan,
     ) -> ::core::result::Result<(), ::montrs_orm::DbError> {
         ::montrs_orm::Plan::column::<i64>(__plan, __columns, "id")?;
-        ::montrs_orm::Plan::optional_column::<Option<String>>(__plan, __columns, "mail")?;
+        ::montrs_orm::Plan::optional_column::<
+            Option<String>,
+        >(__plan, __columns, "mail")?;
         <Address as ::montrs_orm::FromRow<'__r>>::resolve(__columns, __plan)?;
         ::core::result::Result::Ok(())
     }
@@ -295,6 +363,47 @@ impl<'__r> ::montrs_orm::FromRow<'__r> for User {
         assert_eq!(bounds("#[orm(skip, default = f)] a: Vec<T>"), "");
         assert_eq!(bounds("a: [u8; N], b: T::Id"), "[u8; N]: Decode<'__r>, T::Id: Decode<'__r>,");
         assert_eq!(bounds("a: i64, b: other::T, c: Vec<Tag>"), "");
+    }
+
+    #[test]
+    fn flattened_structs_may_be_missing_and_have_a_prefix() {
+        let expanded = expanded(
+            r#"struct A {
+                #[orm(flatten, prefix = "home_")] home: Address,
+                #[orm(flatten)] work: std::option::Option<Address>,
+            }"#,
+        );
+        for part in [
+            "::montrs_orm::Field::with_prefix(",
+            r#"::montrs_orm::Plan::flatten::<Address>(__plan, __columns, "home_")?;"#,
+            r#"::montrs_orm::Plan::flatten_optional::<Address>(__plan, __columns, "")?;"#,
+            "home: <Address as ::montrs_orm::FromRow<'__r>>::read(__row)?,",
+            "work: ::montrs_orm::RowReader::take_optional::<Address>(__row)?,",
+        ] {
+            assert!(expanded.contains(part), "{part} is not in: {expanded}");
+        }
+        assert_eq!(
+            header("struct A<T> { #[orm(flatten)] t: Option<T>, #[orm(json)] j: T }"),
+            "impl<'__r, T> FromRow<'__r> for A<T> where T: FromRow<'__r>, Json<T>: Decode<'__r>,"
+        );
+    }
+
+    #[test]
+    fn columns_are_converted() {
+        let expanded = expanded(
+            r#"struct A {
+                #[orm(try_from = "i64")] a: Level,
+                #[orm(json, default = zero)] b: Settings,
+            }"#,
+        );
+        for part in [
+            "a: ::montrs_orm::RowReader::take_try_from::<i64, Level>(__row)?,",
+            "b: if ::montrs_orm::RowReader::skip_missing(__row) {",
+            "zero()",
+            "::montrs_orm::RowReader::take::<::montrs_orm::Json<Settings>>(__row)?.0",
+        ] {
+            assert!(expanded.contains(part), "{part} is not in: {expanded}");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! A derive goes one way through these modules:
 //!
 //! ```text
-//! #[orm(...)] -> attributes, rename_all -> row_type: what to read -> from_row: the code that reads it
+//! #[orm(...)] -> attributes, rename_all -> row_type: what to read -> from_row:  the code that reads it
+//!                                                                 -> to_params: the code that sends it
+//!                                       -> sql_type: a type that is the value of one column
 //! ```
 //!
 //! Whatever is wrong on that way is collected in `problems` and reported at once. Generated code names everything by
@@ -18,6 +20,8 @@ mod problems;
 mod rename_all;
 mod row_type;
 mod source_text;
+mod sql_type;
+mod to_params;
 
 use proc_macro::TokenStream;
 
@@ -35,8 +39,14 @@ use proc_macro::TokenStream;
 ///     kind: String,                           // from the column `type`
 ///     #[orm(default)]
 ///     logins: i32,                            // 0 when the result has no such column
+///     #[orm(try_from = "i64")]
+///     level: Level,                           // made of an i64 by TryFrom
+///     #[orm(json)]
+///     settings: Settings,                     // Deserialize, from JSON
 ///     #[orm(flatten)]
 ///     address: Address,                       // another FromRow, from columns of the same row
+///     #[orm(flatten, prefix = "work_")]
+///     work: Option<Address>,                  // from `work_street` and `work_zipCode`; None if all are NULL
 ///     #[orm(skip)]
 ///     cache: Vec<u8>,                         // not read: Default::default()
 /// }
@@ -69,7 +79,14 @@ use proc_macro::TokenStream;
 /// | `#[orm(default)]` | When the result has no such column, the value is `Default::default()`. NULL is no missing column: it is an error still, except in an `Option`. |
 /// | `#[orm(default = path::to::function)]` | The same, with the value that the function returns. The path may stand in quotes. |
 /// | `#[orm(skip)]` | Reads nothing: the value is `Default::default()`, or that of the function in `default`. |
+/// | `#[orm(try_from = "i64")]` | The column is read as this type, from which the field's is made by `TryFrom`. |
+/// | `#[orm(json)]` | The column is JSON, which the field's type deserializes; NULL is JSON's `null`. It needs montrs-orm's feature `json`. |
 /// | `#[orm(flatten)]` | The field's type implements `FromRow` itself and reads its columns from the same row. |
+/// | `#[orm(flatten, prefix = "x_")]` | The same, from the columns whose names begin with `x_`. Prefixes of structs in structs are put together. |
+///
+/// A flattened `Option` is `None` when all its columns are NULL, as they are on the outer side of a left join without a match.
+/// One column at least should therefore be declared as never NULL, such as the key: a row of which every column may be NULL
+/// cannot be told from none. The columns themselves must be in the result.
 ///
 /// # Generic structs and structs that borrow
 ///
@@ -86,4 +103,77 @@ use proc_macro::TokenStream;
 pub fn derive_from_row(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     from_row::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Derives `montrs_orm::ToParams`: a struct whose fields are the parameters of a statement, in their order for `$1`, `$2`, …,
+/// or by their names for `:name`.
+///
+/// ```text
+/// #[derive(ToParams)]
+/// struct NewUser<'a> {
+///     name: &'a str,                          // $1, :name
+///     #[orm(rename = "mail")]
+///     email: Option<String>,                  // $2, :mail
+///     #[orm(flatten, prefix = "home_")]
+///     address: Address,                       // another ToParams: $3, :home_street and $4, :home_zip
+///     #[orm(json)]
+///     settings: Settings,                     // Serialize, as JSON: $5, :settings
+///     #[orm(skip)]
+///     cache: Vec<u8>,                         // not sent
+/// }
+///
+/// db.execute("INSERT INTO users VALUES ($1, $2, $3, $4, $5)").bind_all(&user).await?;
+/// ```
+///
+/// The attributes are those of `FromRow`, which one struct can derive as well; `default` and `try_from` say how to read, and mean
+/// nothing here. Fields are sent by reference, whatever the struct's lifetimes and generics.
+///
+/// # Compile errors
+///
+/// Enums, unions, structs without named fields; attributes as for `FromRow`; a flattened `Option`: how many parameters it is
+/// would not be known.
+#[proc_macro_derive(ToParams, attributes(orm))]
+pub fn derive_to_params(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    to_params::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Derives `montrs_orm::Encode`, `Decode` and `FromRow` for a type that is the value of one column.
+///
+/// ```text
+/// #[derive(SqlType)]
+/// struct UserId(i64);                         // as an i64
+///
+/// #[derive(SqlType)]
+/// #[orm(rename_all = "snake_case")]
+/// enum Mood {
+///     Sad,                                    // as the text `sad`
+///     #[orm(rename = "so happy")]
+///     Happy,
+/// }
+///
+/// #[derive(SqlType)]
+/// #[repr(i16)]
+/// enum Level {
+///     Low = 1,                                // as the integer 1, of 16 bits
+///     High = 10,
+/// }
+/// ```
+///
+/// - A struct of one field is as that field is. `#[orm(transparent)]` may say so.
+/// - An enum is text, its variants' names as they are written, or spelt by `rename_all` or `rename`: the same spellings as for
+///   `FromRow`, by the rules of serde. That is also how a database's own enum is read and bound: PostgreSQL takes a text for
+///   `CREATE TYPE mood AS ENUM ('sad', 'so happy')` and refuses one that is no label.
+/// - An enum with `#[repr(i32)]` or another integer is that integer, by its discriminants.
+///
+/// What is read and is no label or discriminant is an error that names those that are. Vectors of such types are arrays.
+///
+/// # Compile errors
+///
+/// Structs of no or several fields, variants with fields, two variants of one label, structs with two lifetimes, and attributes
+/// that are unknown or mean nothing.
+#[proc_macro_derive(SqlType, attributes(orm))]
+pub fn derive_sql_type(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    sql_type::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

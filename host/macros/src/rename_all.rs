@@ -1,4 +1,4 @@
-//! `rename_all`: how the columns of a struct are spelt.
+//! `rename_all`: how the columns of a struct and the labels of an enum are spelt.
 
 /// A way to spell a column, given a field in `snake_case`. The rules are serde's, so that a type which derives both
 /// has the same names in JSON and in SQL.
@@ -40,6 +40,27 @@ impl RenameAll {
             "SCREAMING-KEBAB-CASE" => Self::ScreamingKebab,
             _ => return None,
         })
+    }
+
+    /// Spells the label of a variant, which is in PascalCase.
+    pub(crate) fn label(self, variant: &str) -> String {
+        let mut snake = String::new();
+        for (at, letter) in variant.char_indices() {
+            if at > 0 && letter.is_uppercase() {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        match self {
+            Self::Lower => variant.to_ascii_lowercase(),
+            Self::Upper => variant.to_ascii_uppercase(),
+            Self::Pascal => variant.to_owned(),
+            Self::Camel => {
+                let mut letters = variant.chars();
+                letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+            }
+            Self::Snake | Self::ScreamingSnake | Self::Kebab | Self::ScreamingKebab => self.column(&snake),
+        }
     }
 
     /// Spells the column of a field.
@@ -91,6 +112,26 @@ mod tests {
         );
         assert_eq!(spelt("z42"), ["z42", "Z42", "Z42", "z42", "z42", "Z42", "z42", "Z42"]);
         assert_eq!(spelt("_a__b")[2..4], ["AB", "aB"]);
+    }
+
+    #[test]
+    fn variants_are_spelt_as_serde_does() {
+        let spelt = |variant| RenameAll::NAMES.map(|name| RenameAll::from_name(name).unwrap().label(variant));
+        assert_eq!(
+            spelt("VeryTasty"),
+            [
+                "verytasty",
+                "VERYTASTY",
+                "VeryTasty",
+                "veryTasty",
+                "very_tasty",
+                "VERY_TASTY",
+                "very-tasty",
+                "VERY-TASTY"
+            ]
+        );
+        assert_eq!(spelt("A"), ["a", "A", "A", "a", "a", "A", "a", "A"]);
+        assert_eq!(spelt("Z42"), ["z42", "Z42", "Z42", "z42", "z42", "Z42", "z42", "Z42"]);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use crate::problems::Problems;
 use crate::rename_all::RenameAll;
 use std::collections::HashMap;
 use syn::ext::IdentExt;
-use syn::{Data, DeriveInput, Fields, FieldsNamed, Generics, Ident, Lifetime, Type};
+use syn::{
+    Data, DeriveInput, Fields, FieldsNamed, GenericArgument, Generics, Ident, Lifetime, PathArguments, Type, TypePath,
+};
 
 /// A struct that can be read from a row.
 pub(crate) struct RowType<'a> {
@@ -30,36 +32,51 @@ impl<'a> RowType<'a> {
     pub(crate) fn new(input: &'a DeriveInput) -> syn::Result<Self> {
         let mut problems = Problems::default();
         let rename_all = attributes::of_struct(&input.attrs, &mut problems);
-        let lifetime = lifetime(&input.generics, &mut problems);
-        let fields: Vec<_> = named_fields(input, &mut problems)
-            .into_iter()
-            .flat_map(|fields| &fields.named)
-            .filter_map(|field| RowField::new(field, rename_all, &mut problems))
-            .collect();
+        let lifetime = lifetime(&input.generics, "FromRow", &mut problems);
+        let fields = RowField::of(named_fields(input, &mut problems), rename_all, &mut problems);
         check_columns_differ(&fields, &mut problems);
         problems.finish(Self { name: &input.ident, generics: &input.generics, lifetime, fields })
     }
 }
 
 impl<'a> RowField<'a> {
+    pub(crate) fn of(fields: Option<&'a FieldsNamed>, rename_all: RenameAll, problems: &mut Problems) -> Vec<Self> {
+        let fields = fields.into_iter().flat_map(|fields| &fields.named);
+        fields.filter_map(|field| Self::new(field, rename_all, problems)).collect()
+    }
+
+    /// The type in `Option<…>`, where a flattened struct may be missing: it is told by its name, as in other derives.
+    pub(crate) fn option(&self) -> Option<&'a Type> {
+        let Type::Path(TypePath { qself: None, path, .. }) = self.ty else { return None };
+        let segment = path.segments.last().filter(|segment| segment.ident == "Option")?;
+        match &segment.arguments {
+            PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => match arguments.args.first() {
+                Some(GenericArgument::Type(ty)) => Some(ty),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     fn new(field: &'a syn::Field, rename_all: RenameAll, problems: &mut Problems) -> Option<Self> {
         let name = field.ident.as_ref()?;
         let source = attributes::of_field(&field.attrs, problems);
         let column = match &source {
             Source::Column { rename: Some(column), .. } => Some(column.value()),
             Source::Column { rename: None, .. } => Some(rename_all.column(&name.unraw().to_string())),
-            Source::Flatten | Source::Skip(_) => None,
+            Source::Flatten { .. } | Source::Skip(_) => None,
         };
         Some(Self { name, ty: &field.ty, source, column })
     }
 }
 
 /// The only lifetime of a struct.
-fn lifetime<'a>(generics: &'a Generics, problems: &mut Problems) -> Option<&'a Lifetime> {
+pub(crate) fn lifetime<'a>(generics: &'a Generics, derive: &str, problems: &mut Problems) -> Option<&'a Lifetime> {
     let mut lifetimes = generics.lifetimes().map(|param| &param.lifetime);
     let first = lifetimes.next();
     for other in lifetimes {
-        problems.add(other, "a FromRow struct has one lifetime at most, that of the row from which it borrows");
+        let message = format!("a {derive} struct has one lifetime at most, that of the row from which it borrows");
+        problems.add(other, message);
     }
     first
 }
@@ -76,7 +93,7 @@ fn named_fields<'a>(input: &'a DeriveInput, problems: &mut Problems) -> Option<&
         },
         Data::Enum(_) => {
             "FromRow reads a row into a struct with named fields; it cannot be derived for an enum. An enum that is \
-             the value of one column needs `Decode` instead"
+             the value of one column derives `SqlType` instead"
         }
         Data::Union(_) => "FromRow reads a row into a struct with named fields; it cannot be derived for a union",
     };
@@ -143,7 +160,8 @@ mod tests {
             "unknown attribute `rename_al`, did you mean `rename_all`? (a struct takes `rename_all`)",
             "unknown case `Camel` (`rename_all` takes `lowercase`, ",
             "a FromRow struct has one lifetime at most",
-            "unknown attribute `renam`, did you mean `rename`? (a field takes `rename`, `default`, `skip`, `flatten`)",
+            "unknown attribute `renam`, did you mean `rename`? (a field takes `rename`, `default`, `skip`, `flatten`, \
+             `prefix`, `try_from`, `json`)",
             "unknown attribute `skipp`, did you mean `skip`?",
             "`flatten` and `rename` exclude each other",
             "the column `a` is read by two fields: `a` and `c`",

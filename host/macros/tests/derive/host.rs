@@ -7,7 +7,7 @@ pub(crate) struct DbError(pub(crate) String);
 /// A column that a type reads.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Field {
-    pub(crate) name: &'static str,
+    pub(crate) name: std::borrow::Cow<'static, str>,
     pub(crate) rust_field: &'static str,
     pub(crate) rust_type: &'static str,
     pub(crate) required: bool,

@@ -106,7 +106,12 @@ fn null_is_no_missing_column() {
 
 #[test]
 fn fields_describe_the_columns_in_order() {
-    let field = |name, rust_field, rust_type, required| Field { name, rust_field, rust_type, required };
+    let field = |name: &'static str, rust_field, rust_type, required| Field {
+        name: name.into(),
+        rust_field,
+        rust_type,
+        required,
+    };
     let mut fields = Vec::new();
     User::fields(&mut fields);
     assert_eq!(
