@@ -221,6 +221,8 @@ impl DatabaseBuilder {
             }
             let database = self.open(self.database_url()?, options, &runtime, Replicas::new(replicas)).await?;
             database.warm_up(at).await?;
+            database.maintain();
+            database.replicas().iter().for_each(Database::maintain);
             Ok(database)
         }
     }

@@ -12,7 +12,11 @@ use crate::{
     writer,
 };
 use montrs_driver_loader as loader;
-use std::{panic::Location, sync::Arc, time::Duration};
+use std::{
+    panic::Location,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// A database, with a pool of connections to it. Cheap to clone; all clones share the pool.
 ///
@@ -23,7 +27,7 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     /// Ends with the last clone of the database, also while connections are held.
-    _maintenance: Option<Maintenance>,
+    maintenance: OnceLock<Option<Maintenance>>,
     pool: Pool,
     database: Arc<loader::Database>,
     driver: loader::LoadedDriver,
@@ -71,13 +75,18 @@ impl Database {
         redacted_url: String,
         replicas: Replicas,
     ) -> Self {
-        Self(Arc::new(Inner { _maintenance: pool.maintain(), pool, database, driver, redacted_url, replicas }))
+        Self(Arc::new(Inner { maintenance: OnceLock::new(), pool, database, driver, redacted_url, replicas }))
     }
 
     /// Opens the connections that a database begins with.
     pub(crate) async fn warm_up(&self, at: &'static Location<'static>) -> Result<(), DbError> {
         let opened = self.0.pool.warm_up(at).await;
         opened.map_err(|error| error.during(format_args!("cannot open {}", self.redacted_url())))
+    }
+
+    /// Begins to look after the pool; not while it warms up, when both would open connections.
+    pub(crate) fn maintain(&self) {
+        self.0.maintenance.get_or_init(|| self.0.pool.maintain());
     }
 
     /// Where to read what may be a little old: the next [replica](DatabaseBuilder::replica) in turn; this database itself where
@@ -101,6 +110,10 @@ impl Database {
     /// ```
     pub fn read(&self) -> &Self {
         self.0.replicas.next().unwrap_or(self)
+    }
+
+    pub(crate) fn replicas(&self) -> &[Self] {
+        self.0.replicas.all()
     }
 
     /// Whether it could not be connected to a moment ago.

@@ -99,15 +99,12 @@ impl Pool {
         let mut connections = Vec::new();
         for _ in 0..self.0.options.min_connections.max(1) {
             let mut lease = self.lease(self.permit().await?, at);
-            // The maintenance may have been here before.
-            if lease.connection.is_none() {
-                // Without trying again: what is wrong with the settings should show at once.
-                let within = self.0.options.acquire_timeout;
-                lease.open(within).await.unwrap_or_else(|_| {
-                    let message = format!("no connection could be opened within {within:?} (acquire_timeout)");
-                    Err(DbError::new(DbErrorKind::Connection, message))
-                })?;
-            }
+            // Without trying again: what is wrong with the settings should show at once.
+            let within = self.0.options.acquire_timeout;
+            lease.open(within).await.unwrap_or_else(|_| {
+                let message = format!("no connection could be opened within {within:?} (acquire_timeout)");
+                Err(DbError::new(DbErrorKind::Connection, message))
+            })?;
             connections.push(lease);
         }
         Ok(())
