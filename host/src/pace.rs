@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// How a session uses up tokio's budget of a task, which is 128 units: then the task gives way.
 ///
 /// Giving way takes some microseconds, because tokio wakes another thread for the task: the time of many short operations.
-/// So each operation uses up a unit, but short ones use up one together. They keep a thread for a millisecond at most, which
-/// is how exact tokio's timers are.
+/// So each operation uses up a unit, but short ones use up one together. They keep a thread for about a millisecond at most,
+/// which is how exact tokio's timers are.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// How many operations there were since the clock was looked at.
@@ -17,10 +17,10 @@ pub(crate) struct Pace {
 }
 
 /// So many operations use up a unit together…
-const TOGETHER: u32 = 8;
+const TOGETHER: u32 = 4;
 
 /// …if so many took no longer than this before.
-const SHORT: Duration = Duration::from_micros(8);
+const SHORT: Duration = Duration::from_micros(10);
 
 impl Pace {
     pub(crate) fn new() -> Self {
@@ -70,7 +70,7 @@ mod tests {
     fn short_operations_use_up_a_unit_together_and_others_one_each() {
         // The first ones, of which nothing is known, use up one each.
         assert_eq!(units(Duration::from_nanos(500)), 100 + TOGETHER as usize - 1);
-        assert_eq!(units(Duration::from_micros(1)), 100 + TOGETHER as usize - 1);
-        assert_eq!(units(Duration::from_micros(2)), 100 * TOGETHER as usize);
+        assert_eq!(units(Duration::from_micros(2)), 100 + TOGETHER as usize - 1);
+        assert_eq!(units(Duration::from_micros(3)), 100 * TOGETHER as usize);
     }
 }
