@@ -116,7 +116,6 @@ pub struct ConnectionVtable {
 
     /// Frees the connection. Called once, from any thread, when no other call is under way; work that was abandoned may
     /// still be running. Must not block: what takes long is handed to the host's blocking pool.
-    #[sabi(last_prefix_field)]
     pub drop: unsafe extern "C" fn(connection: *mut ()),
 
     /// Where in a script, a text of many statements, the first one is: without the blanks and comments before it, and
@@ -128,6 +127,7 @@ pub struct ConnectionVtable {
 
     /// Prepares a statement, runs it without parameters, and drops it: in fewer steps where the driver can. `sql` is
     /// borrowed for the call, `batch` as for a statement's `query`.
+    #[sabi(last_prefix_field)]
     pub query_once: unsafe extern "C" fn(
         connection: *mut (),
         sql: RStr<'_>,

@@ -38,7 +38,8 @@
 //! Tables grow at their end only. A slot that an older side lacks reads as `None`. Numbers that name things
 //! ([`ErrorKind`], [`Kind`], [`Capability`]) are open: a reader that meets one it does not know treats it as "other".
 //!
-//! The ABI is a draft until version 1.0: before that a minor version may change everything.
+//! What version 1.0 has stays as it is for all versions 1.x: a driver that was built for 1.0 works with every host of 1.x,
+//! and a host of 1.0 with every driver of 1.x that does not ask for more.
 
 #![allow(non_local_definitions, reason = "abi_stable's derives of 0.11 expand to such items")]
 
@@ -94,4 +95,4 @@ pub use transaction::{Access, Isolation, LockMode, TransactionOptions};
 pub const ABI_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The oldest ABI whose hosts can use a driver that is compiled against this one.
-pub const ABI_MIN_VERSION: &str = "0.1.0";
+pub const ABI_MIN_VERSION: &str = "1.0.0";

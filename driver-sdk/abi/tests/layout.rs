@@ -7,6 +7,9 @@
 //! ```text
 //! MONTRS_WRITE_LAYOUT=1 cargo test -p montrs-driver-abi --test layout
 //! ```
+//!
+//! What version 1.0 had is in `layout-1.0.txt`, which never changes: only new types, and new slots at the ends of tables, may
+//! be more.
 
 #![cfg(target_pointer_width = "64")]
 
@@ -145,6 +148,38 @@ fn the_layout_is_the_one_that_was_reviewed() {
     let gone: Vec<_> = theirs.difference(&ours).collect();
     let new: Vec<_> = ours.difference(&theirs).collect();
     assert!(written == reviewed, "the layout has changed. Gone: {gone:#?}. New: {new:#?}. See the head of this test");
+}
+
+/// The types of a written layout: the first line of each, and its fields or slots.
+fn types_of(written: &str) -> BTreeMap<&str, (&str, Vec<&str>)> {
+    let mut types = BTreeMap::new();
+    let mut name = "";
+    for line in written.split("\nOf other crates:").next().unwrap_or_default().lines() {
+        if let Some((of, rest)) = line.split_once(": ").filter(|_| !line.starts_with(' ')) {
+            name = of;
+            types.insert(name, (rest, Vec::new()));
+        } else if let Some((_, places)) = types.get_mut(name).filter(|_| line.starts_with(' ')) {
+            places.push(line);
+        }
+    }
+    types
+}
+
+#[test]
+fn version_1_0_is_as_it_was() {
+    let (frozen, written) = (include_str!("layout-1.0.txt"), written());
+    let (frozen, current) = (types_of(frozen), types_of(&written));
+    assert!(frozen.len() > 40 && frozen["ConnectionVtable"].1.len() > 15, "the file can be read");
+    for (name, (size, places)) in frozen {
+        let (new_size, new_places) = current.get(name).unwrap_or_else(|| panic!("{name} is gone"));
+        let is_table = size.contains(" slots, ");
+        assert!(new_places.starts_with(&places), "{name} has changed: {places:#?} are now {new_places:#?}");
+        assert!(is_table || *new_size == size, "{name} is not a table, and has grown: {size}, now {new_size}");
+        if is_table {
+            let mandatory = |size: &str| size.split("of which ").nth(1)?.split(' ').next().map(str::to_owned);
+            assert_eq!(mandatory(new_size), mandatory(size), "{name}: what a driver of 1.0 lacks cannot be mandatory");
+        }
+    }
 }
 
 #[test]

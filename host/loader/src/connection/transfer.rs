@@ -1,7 +1,7 @@
 //! Commands, uploads, scripts, and one statement for many rows.
 
 use super::{Caught, Connection, QueryResult, State, Statement};
-use montrs_driver_abi::{Batch, DriverError, ErrorKind, ManyReply, Params, QueryOptions, Span};
+use montrs_driver_abi::{Batch, DriverError, ManyReply, Params, QueryOptions, Span};
 use std::ops::Range;
 
 impl Connection {
@@ -26,12 +26,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What the driver says of the text; [`ErrorKind::UNSUPPORTED`] for a driver that knows no scripts.
+    /// What the driver says of the text; `UNSUPPORTED` from a driver that knows no scripts.
     pub fn first_statement(&mut self, script: &str) -> Result<Option<Range<usize>>, DriverError> {
         self.expect(State::Idle)?;
-        let slot = self.vtable().first_statement().ok_or_else(no_scripts)?;
         // SAFETY: `&mut self` says that no other call is under way.
-        let found = unsafe { slot(self.object.data(), script.into()) }.into_result();
+        let found = unsafe { self.vtable().first_statement()(self.object.data(), script.into()) }.into_result();
         self.finish(&found);
         let Span { start, end } = found?;
         match script.get(start..end) {
@@ -53,13 +52,8 @@ impl Connection {
         batch: &mut Batch,
     ) -> Result<QueryResult, DriverError> {
         self.expect(State::Idle)?;
-        let slot = self.vtable().query_once().ok_or_else(no_scripts)?;
-        self.state = State::Busy;
-        // SAFETY: connection and batch are borrowed exclusively, also while the reply's future lives, which is dropped
-        // before the borrows end, or leaked and never polled again.
-        let reply = unsafe { slot(self.object.data(), sql.into(), options, batch) };
-        let result = wait!(reply);
-        self.answered(result)
+        let reply = call!(self, self.vtable(), query_once(self.object.data(), sql.into(), options, batch))?;
+        Ok(self.opened(reply))
     }
 
     /// Runs a statement once for each row of parameters. After an error, whose `row` says in which row it was, what the
@@ -121,11 +115,4 @@ impl Connection {
         self.expect(State::Uploading)?;
         call!(self, self.vtable(), upload_end(self.object.data()))
     }
-}
-
-/// The driver was made before there were scripts.
-#[cold]
-fn no_scripts() -> DriverError {
-    DriverError::new(ErrorKind::UNSUPPORTED, "the driver does not support scripts")
-        .with_hint("install a newer version of the driver")
 }
