@@ -168,11 +168,7 @@ impl Lease {
         let message = format!("no connection could be opened within {limit:?} (acquire_timeout)");
         match failure {
             None => DbError::new(DbErrorKind::PoolTimeout, message),
-            Some(failure) => {
-                let message = format!("{message}; the last attempt failed: {failure}");
-                let error = DbError::new(DbErrorKind::PoolTimeout, message);
-                failure.case_fixes().iter().fold(error, |error, fix| error.fixed_by(fix))
-            }
+            Some(failure) => failure.during(format_args!("{message}; the last attempt failed")),
         }
     }
 
