@@ -49,16 +49,20 @@ mod error;
 mod error_example;
 mod error_guide;
 mod executor;
+mod explain;
+mod fetch_map;
 mod from_row;
 mod interval;
 mod layout;
 mod listener;
+mod load;
 mod many;
 mod pace;
 mod param_row;
 mod plan;
 mod pool;
 mod query;
+mod query_builder;
 mod replicas;
 mod retry;
 mod row;
@@ -69,6 +73,7 @@ mod sql;
 mod statement_info;
 mod statements;
 mod stream;
+mod table;
 mod transaction;
 mod types;
 mod upload;
@@ -89,11 +94,13 @@ pub use executor::Executor;
 pub use from_row::{Field, FromRow};
 pub use interval::Interval;
 pub use listener::{ListenEvent, Listener, Notification};
+pub use load::Loader;
 pub use many::ToParams;
 pub use param_row::ParamRow;
 pub use plan::Plan;
 pub use pool::{HookFuture, PoolStatus};
 pub use query::{Done, Query};
+pub use query_builder::{QueryBuilder, Separated};
 pub use retry::Retry;
 pub use row::{ColumnIndex, Row};
 pub use row_reader::RowReader;
@@ -102,6 +109,7 @@ pub use session::Session;
 pub use sql::{IntoSql, RuntimeSql, Sql};
 pub use statement_info::{ParameterInfo, StatementInfo};
 pub use stream::RowStream;
+pub use table::{Keyed, Table};
 pub use transaction::Transaction;
 #[cfg(feature = "json")]
 pub use types::Json;
@@ -109,7 +117,7 @@ pub use upload::Upload;
 pub use value::Value;
 
 #[doc(inline)]
-pub use montrs_orm_macros::{FromRow, SqlType, ToParams};
+pub use montrs_orm_macros::{FromRow, SqlType, Table, ToParams};
 
 pub use montrs_driver_abi::{
     Access, Array, Capability, Dimension, Isolation, Kind, LockMode, Nullability, Timestamp, TransactionOptions,

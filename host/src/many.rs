@@ -112,31 +112,49 @@ impl<R: ToParams, I: Iterator<Item = R>> Batches<I> {
 
     /// Fills the batch with the next rows; `false` when there are none.
     pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, DbError> {
-        /// Also rows without values come to an end.
-        const MOST_ROWS: usize = 4096;
+        self.begin(batch);
+        while self.has_room(batch)
+            && let Some(row) = self.rows.next()
+        {
+            self.push(batch, &row)?;
+        }
+        Ok(self.last > 0)
+    }
+}
+
+impl<I> Batches<I> {
+    /// Empties the batch for the next rows.
+    pub(crate) fn begin(&mut self, batch: &mut Batch) {
         self.before += self.last;
         self.last = 0;
         batch.clear(self.columns.unwrap_or(0));
-        while batch.size() < BATCH_BYTES as usize && batch.rows() < MOST_ROWS {
-            let Some(row) = self.rows.next() else { break };
-            let mut values = ParamRow::in_batch(batch);
-            let (pushed, len) = (row.to_params(&mut values), values.len());
-            pushed.map_err(|error| {
-                let message = format!("parameter ${len} cannot be sent: {error}");
-                self.wrong(DbErrorKind::Encode, message)
-            })?;
-            let columns = *self.columns.get_or_insert_with(|| {
-                batch.set_columns(len);
-                len
-            });
-            if len != columns {
-                let message = format!("it has {len} values, the rows before it have {columns}");
-                return Err(self.wrong(DbErrorKind::Parameters, message));
-            }
-            batch.end_row();
-            self.last += 1;
+    }
+
+    pub(crate) fn has_room(&self, batch: &Batch) -> bool {
+        /// Also rows without values come to an end.
+        const MOST_ROWS: usize = 4096;
+        batch.size() < BATCH_BYTES as usize && batch.rows() < MOST_ROWS
+    }
+
+    /// Adds a row to the batch.
+    pub(crate) fn push(&mut self, batch: &mut Batch, row: &impl ToParams) -> Result<(), DbError> {
+        let mut values = ParamRow::in_batch(batch);
+        let (pushed, len) = (row.to_params(&mut values), values.len());
+        pushed.map_err(|error| {
+            let message = format!("parameter ${len} cannot be sent: {error}");
+            self.wrong(DbErrorKind::Encode, message)
+        })?;
+        let columns = *self.columns.get_or_insert_with(|| {
+            batch.set_columns(len);
+            len
+        });
+        if len != columns {
+            let message = format!("it has {len} values, the rows before it have {columns}");
+            return Err(self.wrong(DbErrorKind::Parameters, message));
         }
-        Ok(self.last > 0)
+        batch.end_row();
+        self.last += 1;
+        Ok(())
     }
 
     /// The row that was to come next is wrong.

@@ -13,23 +13,23 @@ use std::{panic::Location, pin::Pin};
 /// Awaiting the query itself runs the statement to its end and answers with what it did, see [`Done`]. The `fetch`
 /// methods read its rows.
 ///
-/// Placeholders are `$1`, `$2`, … with every driver; the database's own form works too.
+/// Placeholders are `$1`, `$2`, …, or `:name`, with every driver; the database's own form works too.
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Query<'e> {
-    source: Source<'e>,
+    pub(crate) source: Source<'e>,
     /// The statement's text, or the command's name.
-    sql: Sql,
-    is_command: bool,
+    pub(crate) sql: Sql,
+    pub(crate) is_command: bool,
     /// In a box, because a query is moved about; the session keeps it for the next one.
-    parameters: Box<Parameters>,
+    pub(crate) parameters: Box<Parameters>,
 }
 
 /// What was bound to a query.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Parameters {
-    values: ParamBuffer,
+    pub(crate) values: ParamBuffer,
     /// The first one that could not be encoded.
-    error: Option<DbError>,
+    pub(crate) error: Option<DbError>,
 }
 
 /// Where a query gets its connection from.
@@ -70,13 +70,41 @@ impl<'e> Query<'e> {
         Self { is_command: true, ..Self::new(source, RuntimeSql(name).into_sql(), Box::default()) }
     }
 
+    /// The statement's text, or the command's name.
+    pub fn sql(&self) -> &str {
+        self.sql.as_str()
+    }
+
     /// Binds the next parameter: the first call is for `$1`. A value that cannot be sent is reported when the query is
     /// run.
+    ///
+    /// A slice or vector is an array, where the database has such (of bytes it is one value of bytes). Where the placeholder
+    /// stands alone in the parentheses of an `IN`, it is a list, with every driver: of any length, also empty.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database, ids: Vec<i64>) -> Result<(), montrs_orm::DbError> {
+    /// let names: Vec<String> = db.query("SELECT name FROM users WHERE id IN ($1)").bind(&ids).fetch_all().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind(self, value: impl Encode) -> Self {
         self.push(None, &value)
     }
 
-    /// Binds a parameter by its name, where the database has such: `:name` in the SQL, `"name"` here.
+    /// Binds a parameter by its name: `:name` in the SQL, `"name"` here. A name may stand there more than once. What has
+    /// no such name, or has one and is not bound, is an error.
+    ///
+    /// Numbers may be mixed with names, `$1` and `:name`: what [`bind`](Self::bind) binds goes to the numbers. In
+    /// PostgreSQL's subscripts, such as `a[1:n]`, a colon is that of a slice; a parameter there is written in parentheses.
+    ///
+    /// ```no_run
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let sql = "SELECT name FROM users WHERE city = :city AND (age < :age OR name = :name)";
+    /// let query = db.query(sql).bind_named("city", "Turin").bind_named("age", 30).bind_named("name", "Rita");
+    /// let names: Vec<String> = query.fetch_all().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn bind_named(self, name: &str, value: impl Encode) -> Self {
         self.push(Some(name), &value)
     }
@@ -304,7 +332,7 @@ impl<'e> Query<'e> {
 
     /// Runs the statement up to its first rows.
     #[expect(clippy::manual_async_fn, reason = "an async function would hold the query twice, and is moved about")]
-    fn start(mut self, max_rows: u64) -> impl Future<Output = Result<Cursor<'e>, DbError>> + Send {
+    pub(crate) fn start(mut self, max_rows: u64) -> impl Future<Output = Result<Cursor<'e>, DbError>> + Send {
         async move {
             if let Some(error) = self.parameters.error.take() {
                 return Err(error.in_statement(self.sql.as_str()));
@@ -341,7 +369,7 @@ impl Parameters {
     }
 
     #[cold]
-    fn refuse(&mut self, parameter: &str, error: &EncodeError) {
+    pub(crate) fn refuse(&mut self, parameter: &str, error: &EncodeError) {
         let error = DbError::new(DbErrorKind::Encode, format!("parameter {parameter} cannot be sent: {error}"));
         self.error.get_or_insert(error);
     }

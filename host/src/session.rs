@@ -45,6 +45,8 @@ pub struct Session {
     turn: Option<Turn>,
     /// The transaction has run nothing yet.
     is_untouched: bool,
+    /// Whether the upload `load` takes rows for a table.
+    has_bulk_load: bool,
 }
 
 /// How a transaction came to its end although the caller has not ended it.
@@ -72,6 +74,7 @@ impl Session {
         connection: Connection,
         statement_cache_capacity: NonZeroUsize,
         queue: Option<Arc<WriteQueue>>,
+        has_bulk_load: bool,
     ) -> Self {
         Self {
             connection,
@@ -87,6 +90,7 @@ impl Session {
             queue,
             turn: None,
             is_untouched: false,
+            has_bulk_load,
         }
     }
 

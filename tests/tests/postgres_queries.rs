@@ -92,16 +92,34 @@ async fn errors_name_what_they_concern() {
 }
 
 #[tokio::test]
-async fn parameters_are_counted_and_have_no_names() {
+async fn parameters_are_counted() {
     let db = open("parameters_counted").await;
     let missing = db.query("SELECT $1::int + $2::int").bind(1).fetch_scalar::<i32>().await.unwrap_err();
     assert_eq!(missing.kind(), DbErrorKind::Parameters);
-    assert!(missing.to_string().contains("2 parameters, 1 was bound"), "{missing}");
-    let named = db.query("SELECT $1::int").bind_named("n", 1).fetch_scalar::<i32>().await.unwrap_err();
-    assert_eq!(named.kind(), DbErrorKind::Unsupported);
+    assert_eq!(missing.to_string(), "the statement has 2 parameters ($1, $2), 1 was bound");
     let large = db.query("SELECT $1::int2").bind(100_000).fetch_scalar::<i32>().await.unwrap_err();
     assert_eq!(large.kind(), DbErrorKind::Encode);
     assert_eq!(db.query("SELECT $2::int - $1::int").bind(1).bind(3).fetch_scalar::<i32>().await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn names_are_told_from_casts_slices_and_strings() {
+    let db = open("names_and_colons").await;
+    let sql = "SELECT :n::int + (ARRAY[10, :n, 30])[2], (ARRAY[1, 2, 3])[:2], E'\\':n' || $x$:n$x$ || ':n'::text, \
+               '{\"a\": 1}'::jsonb ? :key, make_date(year := :n::int, month := 1, day := 2)::text /* :n */";
+    let mut cursor = db.query(sql).bind_named("n", 2024).bind_named("key", "a").cursor().await.unwrap();
+    let row = cursor.next().await.unwrap().unwrap();
+    assert_eq!(row.get::<i64>(0).unwrap(), 4048);
+    assert_eq!(row.get::<&str>(2).unwrap(), "':n:n:n");
+    assert!(row.get::<bool>(3).unwrap());
+    assert_eq!(row.get::<&str>(4).unwrap(), "2024-01-02");
+    drop(cursor);
+    let error = db.query("SELECT 1 + :value::int2").bind_named("value", 100_000).await.unwrap_err();
+    assert!(error.to_string().contains("the parameter :value"), "{error}");
+    let mut connection = db.acquire().await.unwrap();
+    connection.execute("SET standard_conforming_strings = off").await.unwrap();
+    let text: String = connection.query("SELECT '\\':n' || :n").bind_named("n", "x").fetch_scalar().await.unwrap();
+    assert_eq!(text, "':nx");
 }
 
 #[tokio::test]

@@ -14,12 +14,16 @@ mod errors;
 mod hooks;
 #[path = "many.rs"]
 mod many;
+#[path = "parameters.rs"]
+mod parameters;
 #[path = "pool.rs"]
 mod pool;
 #[path = "pool_upkeep.rs"]
 mod pool_upkeep;
 #[path = "queries.rs"]
 mod queries;
+#[path = "query_builder.rs"]
+mod query_builder;
 #[path = "replicas.rs"]
 mod replicas;
 #[path = "retries.rs"]
@@ -28,6 +32,8 @@ mod retries;
 mod rows;
 #[path = "scripts.rs"]
 mod scripts;
+#[path = "tables.rs"]
+mod tables;
 #[path = "transactions.rs"]
 mod transactions;
 #[path = "types.rs"]

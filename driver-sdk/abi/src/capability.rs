@@ -29,4 +29,7 @@ impl Capability {
     pub const NAMED_PARAMETERS: Self = Self(8);
     /// 1 where one connection may write at a time, so that many readers and one writer serve best.
     pub const SINGLE_WRITER: Self = Self(9);
+    /// 1 where the upload `load` takes rows for a table, faster than an insert that is run for each of them. Its parameter is the
+    /// table with its columns as SQL: `"users" ("name", "age")`. All rows are kept by its end, or none.
+    pub const BULK_LOAD: Self = Self(10);
 }

@@ -2,11 +2,14 @@
 
 use crate::{
     copy_out, copy_out::CopyRows, listen, listen::Notifications, query, reset, rows::PgRows, session::Session, sql,
+    statement,
 };
-use montrs_driver_sdk::{Batch, Error, ErrorKind, Fetched, NextBatch, Params, QueryOptions, Result, ValueRef};
+use montrs_driver_sdk::{
+    Batch, Error, ErrorKind, Fetched, NextBatch, ParamBuffer, Params, QueryOptions, Result, ValueRef,
+};
 
-const COMMANDS: [&str; 2] = ["copy_out", "listen"];
-const UPLOADS: [&str; 1] = ["copy_in"];
+const COMMANDS: [&str; 3] = ["copy_out", "explain", "listen"];
+const UPLOADS: [&str; 2] = ["copy_in", "load"];
 
 /// An open result.
 pub enum PgResult {
@@ -19,8 +22,10 @@ pub enum PgResult {
 }
 
 /// A command that answers with rows.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Command {
+    /// The plan of this statement, and its parameters.
+    Explain(String, ParamBuffer),
     /// The data of this COPY statement.
     CopyOut(String),
     /// Notifications on these channels.
@@ -36,6 +41,10 @@ impl Command {
     pub(crate) fn parse(name: &str, parameters: &Params<'_>) -> Result<Self> {
         match name {
             "copy_out" => Ok(Self::CopyOut(copy_statement(name, parameters)?)),
+            "explain" => {
+                let (statement, parameters) = explained(parameters)?;
+                Ok(Self::Explain(statement, parameters))
+            }
             "listen" => Ok(Self::Listen(channels(parameters)?)),
             _ if UPLOADS.contains(&name) => {
                 Err(Error::new(ErrorKind::UNSUPPORTED, format!("the command `{name}` takes data"))
@@ -53,6 +62,7 @@ impl Command {
     ) -> Result<Fetched<PgResult>> {
         match self {
             Self::CopyOut(sql) => copy_out::run(session, &sql, options, batch).await,
+            Self::Explain(sql, parameters) => explain(session, &sql, parameters, options, batch).await,
             Self::Listen(channels) => listen::run(session, channels, options, batch).await,
         }
     }
@@ -64,8 +74,10 @@ impl Command {
 ///
 /// As for [`Command::parse`].
 pub(crate) fn upload(name: &str, parameters: &Params<'_>) -> Result<String> {
-    if UPLOADS.contains(&name) {
-        return copy_statement(name, parameters);
+    match name {
+        "copy_in" => return copy_statement(name, parameters),
+        "load" => return load_statement(name, parameters),
+        _ => {}
     }
     if COMMANDS.contains(&name) {
         return Err(Error::new(ErrorKind::UNSUPPORTED, format!("the command `{name}` takes no data"))
@@ -95,6 +107,43 @@ pub(crate) async fn close(session: &mut Session, open: &PgResult) -> Result<()> 
     }
 }
 
+/// Runs `EXPLAIN` of a statement. Positions in errors are those of the statement.
+async fn explain(
+    session: &mut Session,
+    sql: &str,
+    parameters: ParamBuffer,
+    options: QueryOptions,
+    batch: &mut Batch,
+) -> Result<Fetched<PgResult>> {
+    const EXPLAIN: &str = "EXPLAIN ";
+    if sql::is_empty(sql) {
+        return Err(Error::new(ErrorKind::EMPTY_STATEMENT, "the statement is empty"));
+    }
+    let of_statement = |mut error: Error| {
+        let record = error.record_mut();
+        record.position = record.position.into_option().map(|at| at.saturating_sub(EXPLAIN.len() as u32)).into();
+        error
+    };
+    let mut statement = statement::new(session, format!("{EXPLAIN}{sql}").into()).await.map_err(of_statement)?;
+    query::execute(session, &mut statement, &parameters, options, batch).await.map_err(of_statement)
+}
+
+/// A statement and its parameters, which are the first parameter and those after it.
+fn explained(parameters: &Params<'_>) -> Result<(String, ParamBuffer)> {
+    let mut others = ParamBuffer::default();
+    let value = |index| parameters.get(index).map_err(|error| Error::protocol(error.to_string()));
+    let Ok(ValueRef::Text(statement)) = value(0) else {
+        return Err(wrong("explain", "has a statement and its values as its parameters"));
+    };
+    for index in 1..parameters.len() {
+        match parameters.name(index) {
+            Some(name) => others.push_named(name, value(index)?)?,
+            None => others.push(value(index)?)?,
+        }
+    }
+    Ok((statement.to_owned(), others))
+}
+
 fn copy_statement(name: &str, parameters: &Params<'_>) -> Result<String> {
     let statement = match texts(name, parameters)?.as_slice() {
         [statement] if sql::is_copy(statement) => (*statement).to_owned(),
@@ -105,6 +154,14 @@ fn copy_statement(name: &str, parameters: &Params<'_>) -> Result<String> {
         return Err(wrong(name, &format!("has one parameter: a statement `COPY … {direction}`")));
     }
     Ok(statement)
+}
+
+/// The table and its columns are SQL, in the caller's quotes.
+fn load_statement(name: &str, parameters: &Params<'_>) -> Result<String> {
+    match texts(name, parameters)?.as_slice() {
+        [target] if !target.is_empty() => Ok(format!("COPY {target} FROM STDIN")),
+        _ => Err(wrong(name, "has one parameter: a table with its columns, such as `users (id, name)`")),
+    }
 }
 
 fn channels(parameters: &Params<'_>) -> Result<Vec<String>> {

@@ -80,6 +80,10 @@ impl Connection for PgConnection {
             Ok(session) => session,
             Err(error) => return Reply::ready(Err(error)),
         };
+        if !statement.lists(&parameters).is_empty() {
+            let parameters = parameters.to_buffer();
+            return operation!(self, |session| query::execute(session, statement, &parameters, options, batch));
+        }
         match query::write(session, statement, &parameters, options) {
             Ok(request) => operation!(self, |session| query::run(session, statement, request, batch)),
             Err(error) => {

@@ -7,9 +7,9 @@ use crate::{
     catalog,
     encode::{self, Format, Unfit},
     message::{self, tag},
-    numeric, print, script,
+    numeric, print,
     session::{Session, TransactionStatus, unwritable},
-    sql,
+    sql, token,
     types::{Form, Reader},
 };
 use bytes::{BufMut, BytesMut};
@@ -143,11 +143,11 @@ fn select(copy: &str) -> Option<String> {
     loop {
         let rest = &bytes[at..];
         at = match rest.first()? {
-            b'"' => script::after(bytes, at + 1, b"\""),
-            b'-' if rest.starts_with(b"--") => script::line_end(bytes, at),
-            b'/' if rest.starts_with(b"/*") => bytes.len() - sql::after_comment(&target[at..])?.len(),
-            byte if script::is_name(*byte) => {
-                let end = script::word_end(bytes, at, |byte| script::is_name(byte) || byte.is_ascii_digit());
+            b'"' => token::after(bytes, at + 1, b"\""),
+            b'-' if rest.starts_with(b"--") => token::line_end(bytes, at),
+            b'/' if rest.starts_with(b"/*") => bytes.len() - token::after_comment(&target[at..])?.len(),
+            byte if token::begins_name(*byte) => {
+                let end = token::end_of(bytes, at, |byte| token::begins_name(byte) || byte.is_ascii_digit());
                 if target[at..end].eq_ignore_ascii_case("FROM") {
                     break;
                 }

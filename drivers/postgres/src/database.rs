@@ -35,7 +35,11 @@ impl Database for PgDatabase {
     fn capability(&self, capability: Capability) -> u64 {
         match capability {
             Capability::MAX_PARAMETERS => u16::MAX.into(),
-            Capability::TRANSACTIONS | Capability::READ_ONLY_TRANSACTIONS | Capability::ARRAYS => 1,
+            Capability::TRANSACTIONS
+            | Capability::READ_ONLY_TRANSACTIONS
+            | Capability::ARRAYS
+            | Capability::NAMED_PARAMETERS
+            | Capability::BULK_LOAD => 1,
             Capability::ISOLATION_LEVELS => bits([
                 Isolation::DEFAULT.0,
                 // Given as READ COMMITTED, which is not less.

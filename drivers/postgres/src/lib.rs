@@ -8,6 +8,7 @@
 //! many         one statement for many rows, pipelined
 //! command      what is no statement: copy_in, copy_out, listen
 //! copy_binary  rows in COPY's binary format            numeric      decimals in binary
+//! text         `:name` and positions in errors         token        the words of SQL
 //! encode       parameters as the server takes them     decode       values as they cross
 //! session      one request and its answer, in the caller's task
 //! wire         messages over a stream                  stream       a socket of the host's, with TLS or without
@@ -58,8 +59,10 @@ mod startup;
 mod statement;
 mod stream;
 mod target;
+mod text;
 mod timeout;
 mod tls;
+mod token;
 mod transaction;
 mod types;
 mod unsupported;

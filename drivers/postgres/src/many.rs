@@ -6,7 +6,7 @@
 use crate::{
     encode,
     message::{self, tag},
-    query, request,
+    request,
     session::{Session, unwritable},
     sql::{self, Leaves},
     statement::PgStatement,
@@ -21,7 +21,7 @@ pub(crate) async fn run(session: &mut Session, statement: &mut PgStatement, rows
         return Err(Error::new(ErrorKind::UNSUPPORTED, message)
             .with_hint("drop its RETURNING, or run it for one row after the other in a transaction"));
     }
-    if sql::is_copy(&statement.sql) {
+    if sql::is_copy(statement.text.sent()) {
         return Err(Error::new(ErrorKind::UNSUPPORTED, "COPY cannot be run for many rows of parameters")
             .with_hint("begin it with command(\"copy_in\"), bind the COPY statement, and write rows to its upload"));
     }
@@ -46,11 +46,11 @@ fn write(session: &mut Session, statement: &PgStatement, rows: &RowBatch) -> Res
     let (types, name) = (&statement.prepared.parameters, statement.name());
     let out = &mut session.wire.outgoing;
     if statement.is_unnamed() {
-        frontend::parse("", &statement.sql, types.iter().copied(), out).map_err(unwritable)?;
+        frontend::parse("", statement.text.sent(), types.iter().copied(), out).map_err(unwritable)?;
     }
     for row in 0..rows.rows() {
         let bound = rows.params(row).ok_or_else(|| Error::protocol("the row is missing")).and_then(|values| {
-            query::check_parameters(&values, types.len())?;
+            statement.text.assign(&values, types.len())?;
             request::bind(out, &name, &[], |out| {
                 request::parameters(out, types.len(), |index, out| {
                     let value = values.get(index).map_err(|error| Error::protocol(error.to_string()))?;
@@ -58,7 +58,7 @@ fn write(session: &mut Session, statement: &PgStatement, rows: &RowBatch) -> Res
                 })
             })
         });
-        bound.map_err(|error| error.with_row(row))?;
+        bound.map_err(|error| statement.text.as_written(error).with_row(row))?;
         frontend::execute("", 0, out).map_err(unwritable)?;
     }
     session.sync();
@@ -83,7 +83,7 @@ async fn read(session: &mut Session, statement: &mut PgStatement, rows: usize) -
             tag::ERROR_RESPONSE => {
                 let report = session.report(&message)?;
                 statement.prepared.is_stale |= report.is_stale_statement();
-                let error = report.into_error(&statement.sql);
+                let error = statement.text.as_written(report.into_error(statement.text.sent()));
                 // After the last row it concerns all of them: a constraint that is checked at the end.
                 let error = if row < rows { error.with_row(row) } else { error };
                 result = result.and(Err(error));

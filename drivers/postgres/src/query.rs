@@ -16,7 +16,7 @@ use crate::{
     statement::PgStatement,
 };
 use bytes::BytesMut;
-use montrs_driver_sdk::{Batch, Error, ErrorKind, Fetched, NextBatch, Params, QueryOptions, Result};
+use montrs_driver_sdk::{Batch, Error, ErrorKind, Fetched, NextBatch, ParamBuffer, Params, QueryOptions, Result};
 use postgres_protocol::message::frontend;
 use std::{ops::Range, time::Duration};
 
@@ -41,7 +41,7 @@ pub(crate) fn write(
     options: QueryOptions,
 ) -> Result<Request> {
     let types = &statement.prepared.parameters;
-    check_parameters(parameters, types.len())?;
+    let order = statement.text.assign(parameters, types.len())?;
     session.begin()?;
     session.close_what_was_dropped()?;
     if statement.may_change_session {
@@ -50,8 +50,11 @@ pub(crate) fn write(
     let piece = piece(session, statement, options);
     let range = write_messages(session, statement, piece, |out| {
         request::parameters(out, types.len(), |index, out| {
-            let value = parameters.get(index).map_err(|error| Error::protocol(error.to_string()))?;
-            encode::parameter(index, types[index], value, out)
+            // Of a name that is none to the server there is no value.
+            let from = order.as_ref().map_or(Some(index), |order| order.get(index).copied());
+            let value =
+                parameters.get(from.unwrap_or(usize::MAX)).map_err(|error| Error::protocol(error.to_string()))?;
+            encode::parameter(index, types[index], value, out).map_err(|error| statement.text.as_written(error))
         })
     })?;
     Ok(Request { options, parameters: range, piece })
@@ -76,7 +79,8 @@ fn write_messages(
     let forms = &statement.prepared.shape.forms;
     if statement.is_unnamed() {
         let types = statement.prepared.parameters.iter().copied();
-        frontend::parse("", &statement.sql, types, out).map_err(|error| unwritable_sql(error, &statement.sql))?;
+        let sql = statement.text.sent();
+        frontend::parse("", sql, types, out).map_err(|error| statement.text.as_written(unwritable_sql(error, sql)))?;
     }
     let range = request::bind(out, &statement.name(), forms, parameters)?;
     if statement.is_unnamed() {
@@ -85,20 +89,6 @@ fn write_messages(
     frontend::execute("", piece.unwrap_or(0) as i32, out).map_err(unwritable)?;
     session.sync();
     Ok(range)
-}
-
-pub(crate) fn check_parameters(parameters: &Params<'_>, expected: usize) -> Result<()> {
-    if parameters.has_names() {
-        return Err(Error::new(ErrorKind::UNSUPPORTED, "PostgreSQL's parameters have numbers, not names")
-            .with_hint("write `$1`, `$2`, … in the SQL, and bind the values in that order"));
-    }
-    let given = parameters.len();
-    if given == expected {
-        return Ok(());
-    }
-    let s = if expected == 1 { "" } else { "s" };
-    let were = if given == 1 { "was" } else { "were" };
-    Err(Error::new(ErrorKind::PARAMETERS, format!("the statement has {expected} parameter{s}, {given} {were} bound")))
 }
 
 /// Sends the query and reads its first rows.
@@ -139,6 +129,27 @@ pub(crate) async fn run(
     }
 }
 
+/// Runs a query whose parameters were copied. Where lists are among them, that is another statement to the server.
+pub(crate) async fn execute(
+    session: &mut Session,
+    mut statement: &mut PgStatement,
+    parameters: &ParamBuffer,
+    options: QueryOptions,
+    batch: &mut Batch,
+) -> Result<Fetched<PgResult>> {
+    let lists = statement.lists(&parameters.as_params());
+    if !lists.is_empty() {
+        statement = statement.for_lists(session, lists).await?;
+    }
+    match write(session, statement, &parameters.as_params(), options) {
+        Ok(request) => run(session, statement, request, batch).await,
+        Err(error) => {
+            session.take_back();
+            Err(error)
+        }
+    }
+}
+
 /// Prepares the statement anew and writes the query again, with the parameters as they were written before.
 async fn send_again(session: &mut Session, statement: &mut PgStatement, request: &mut Request) -> Result<()> {
     let parameters = session.wire.outgoing[request.parameters.clone()].to_vec();
@@ -174,8 +185,8 @@ async fn first(
 ) -> Result<Progress> {
     batch.clear(rows.shape.forms.len());
     session.flush().await?;
-    let progress = rows.read(session, &statement.sql, batch, request.options.max_rows).await;
-    let progress = session.sound(progress);
+    let progress = rows.read(session, statement.text.sent(), batch, request.options.max_rows).await;
+    let progress = session.sound(progress).map_err(|error| statement.text.as_written(error));
     if rows.has_changed || matches!(progress, Ok(Progress::Stale(_))) {
         statement.prepared.is_stale = true;
     }

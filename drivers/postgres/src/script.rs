@@ -2,7 +2,10 @@
 //! or body of a function in SQL (`BEGIN ATOMIC … END`). To the statement `COPY … FROM STDIN` belong the lines of data
 //! behind it, up to the one that is `\.`.
 
-use crate::sql;
+use crate::{
+    sql,
+    token::{Token, tokens},
+};
 use montrs_driver_sdk::{Error, ErrorKind, Result};
 use std::ops::Range;
 
@@ -104,66 +107,28 @@ struct Found {
 }
 
 fn find(script: &str, has_escapes: bool) -> Result<Option<Found>> {
-    let (bytes, mut seen) = (script.as_bytes(), Seen::default());
-    let (mut start, mut end, mut at) = (None, 0, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let rest = &bytes[at..];
-        let next = match byte {
-            b' ' | b'\t'..=b'\r' => {
-                at += 1;
-                continue;
-            }
-            b'-' if rest.starts_with(b"--") => {
-                at = line_end(bytes, at);
-                continue;
-            }
-            // At the beginning of a file.
-            0xEF if start.is_none() && rest.starts_with("\u{feff}".as_bytes()) => {
-                at += 3;
-                continue;
-            }
-            b'/' if rest.starts_with(b"/*") => match sql::after_comment(&script[at..]) {
-                Some(rest) => {
-                    at = bytes.len() - rest.len();
-                    continue;
-                }
-                // The server says that it has no end.
-                None => bytes.len(),
-            },
-            b';' if start.is_none() => {
-                at += 1;
-                continue;
-            }
-            b';' if seen.parentheses == 0 && seen.blocks == 0 => {
+    let (mut seen, mut start, mut end) = (Seen::default(), None, 0);
+    let mut tokens = tokens(script, has_escapes);
+    while let Some((token, text, at)) = tokens.next() {
+        match (token, text) {
+            (Token::Space, _) => continue,
+            (_, ";") if start.is_none() => continue,
+            (_, ";") if seen.parentheses == 0 && seen.blocks == 0 => {
                 end = at + 1;
                 break;
             }
-            b'\\' if start.is_none() && HARMLESS.contains(&command(&script[at..])) => {
-                at = line_end(bytes, at);
+            (_, "\\") if start.is_none() && HARMLESS.contains(&command(&script[at..])) => {
+                tokens.skip_line();
                 continue;
             }
-            b'\\' => return Err(psql_command(script, at)),
-            b'\'' => after_string(bytes, at + 1, has_escapes),
-            b'"' => after(bytes, at + 1, b"\""),
-            b'$' => after_dollar(bytes, at),
-            b'e' | b'E' if rest.get(1) == Some(&b'\'') => after_string(bytes, at + 2, true),
-            b'0'..=b'9' => word_end(bytes, at, |byte| byte.is_ascii_alphanumeric() || byte == b'_'),
-            _ if is_name(byte) => {
-                let end = word_end(bytes, at, |byte| is_name(byte) || byte.is_ascii_digit() || byte == b'$');
-                seen.word(&script[at..end]);
-                end
-            }
-            _ => {
-                seen.parentheses = match byte {
-                    b'(' => seen.parentheses + 1,
-                    b')' => seen.parentheses.saturating_sub(1),
-                    _ => seen.parentheses,
-                };
-                at + 1
-            }
-        };
+            (_, "\\") => return Err(psql_command(script, at)),
+            (Token::Word, word) => seen.word(word),
+            (Token::Open, _) => seen.parentheses += 1,
+            (Token::Close, _) => seen.parentheses = seen.parentheses.saturating_sub(1),
+            _ => {}
+        }
         start.get_or_insert(at);
-        (at, end) = (next, next);
+        end = at + text.len();
     }
     let takes_data = seen.is_copy && seen.is_from_stdin;
     Ok(start.map(|start| Found { start, end, takes_data }))
@@ -183,66 +148,6 @@ fn data(script: &str, statement_end: usize) -> Option<Range<usize>> {
         at += line.len();
     }
     None
-}
-
-pub(crate) fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
-}
-
-pub(crate) fn word_end(bytes: &[u8], at: usize, is_part: impl Fn(u8) -> bool) -> usize {
-    bytes[at..].iter().position(|byte| !is_part(*byte)).map_or(bytes.len(), |len| at + len)
-}
-
-pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
-    word_end(bytes, at, |byte| !matches!(byte, b'\n' | b'\r'))
-}
-
-/// What follows the next of these, which may be quoted by nothing. A quote that is written twice ends a string and begins
-/// another one, which comes to the same.
-pub(crate) fn after(bytes: &[u8], at: usize, quote: &[u8]) -> usize {
-    bytes[at..].windows(quote.len()).position(|part| part == quote).map_or(bytes.len(), |len| at + len + quote.len())
-}
-
-/// What follows a string that has begun here.
-fn after_string(bytes: &[u8], mut at: usize, has_escapes: bool) -> usize {
-    if !has_escapes {
-        return after(bytes, at, b"'");
-    }
-    while let Some(byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            b'\\' => at += 1,
-            b'\'' if bytes.get(at) == Some(&b'\'') => at += 1,
-            // A string goes on in another line, with the same rules.
-            b'\'' => match continuation(bytes, at) {
-                Some(next) => at = next,
-                None => return at,
-            },
-            _ => {}
-        }
-    }
-    bytes.len()
-}
-
-/// What follows the quote that goes on with a string.
-fn continuation(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut next = at;
-    loop {
-        next = word_end(bytes, next, |byte| matches!(byte, b' ' | b'\t'..=b'\r'));
-        if !bytes[next..].starts_with(b"--") {
-            break;
-        }
-        next = line_end(bytes, next);
-    }
-    let is_on_another_line = bytes[at..next].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
-    (is_on_another_line && bytes.get(next) == Some(&b'\'')).then_some(next + 1)
-}
-
-/// What follows a string in dollars, or else the dollar.
-fn after_dollar(bytes: &[u8], at: usize) -> usize {
-    let tag_end = word_end(bytes, at + 1, |byte| is_name(byte) || byte.is_ascii_digit());
-    let is_tag = bytes.get(tag_end) == Some(&b'$') && !bytes[at + 1].is_ascii_digit();
-    if is_tag { after(bytes, tag_end + 1, &bytes[at..=tag_end]) } else { at + 1 }
 }
 
 /// The word that begins with the backslash.

@@ -1,5 +1,7 @@
 //! What the driver needs to know of a statement's text. PostgreSQL reads the rest.
 
+use crate::token::after_comment;
+
 /// Whether there is nothing but blanks, comments and semicolons.
 pub(crate) fn is_empty(sql: &str) -> bool {
     first_word(sql).is_empty()
@@ -27,26 +29,6 @@ pub(crate) fn first_word(sql: &str) -> &str {
             _ => return rest,
         };
     }
-}
-
-/// What follows a comment, in which there may be others.
-pub(crate) fn after_comment(text: &str) -> Option<&str> {
-    let (bytes, mut depth, mut at) = (text.as_bytes(), 0, 0);
-    while at + 1 < bytes.len() {
-        match &bytes[at..at + 2] {
-            b"/*" => depth += 1,
-            b"*/" => depth -= 1,
-            _ => {
-                at += 1;
-                continue;
-            }
-        }
-        at += 2;
-        if depth == 0 {
-            return text.get(at..);
-        }
-    }
-    None
 }
 
 /// Whether a statement has no rows for sure, by its first word: those of a routine, a rule or a name that was prepared

@@ -1,6 +1,6 @@
 //! The commands: what the driver can do that has no SQL. Their names and parameters, read and checked.
 
-use crate::{options::nearest, url};
+use crate::{explain, options::nearest, url};
 use montrs_driver_sdk::{Error, ErrorKind, Params, Result, ValueRef};
 use std::{ffi::c_int, path::PathBuf};
 
@@ -55,6 +55,8 @@ struct Usage {
 }
 
 const COMMANDS: &[Usage] = &[
+    // Read by itself: any parameters may follow.
+    Usage { name: explain::NAME, positions: &["statement"], names: &[] },
     Usage { name: "backup", positions: &["destination"], names: &["schema", "pages"] },
     Usage { name: "restore", positions: &["source"], names: &["schema", "pages"] },
     Usage { name: "serialize", positions: &[], names: &["schema"] },

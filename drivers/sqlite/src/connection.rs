@@ -3,6 +3,7 @@
 use crate::{
     command::{Command, UploadCommand},
     execution::Executor,
+    explain::{self, Explained},
     monitor::Monitor,
     options::Options,
     registry::{Name, Token},
@@ -12,7 +13,7 @@ use crate::{
 };
 use montrs_driver_sdk::{
     Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, ParamBuffer, Params,
-    QueryOptions, Reply, Result, RowBatch, TransactionOptions,
+    QueryOptions, Reply, Result, RowBatch, TransactionOptions, ValueRef,
 };
 use std::{
     mem,
@@ -114,7 +115,8 @@ impl Connection for SqliteConnection {
         *operation += 1;
         let name = statement.0.name();
         // Binding copies the values and never waits, so where it can be done at once they are copied only once.
-        let bound = executor.session().map(|session| {
+        let has_list = (0..parameters.len()).any(|index| matches!(parameters.get(index), Ok(ValueRef::Array(_))));
+        let bound = executor.session().filter(|_| !has_list).map(|session| {
             monitor.begin(*operation);
             session.bind(name, &parameters)
         });
@@ -126,15 +128,18 @@ impl Connection for SqliteConnection {
         };
         let mut rows = take(own);
         let reply = executor.run(*operation, move |session| {
+            let mut for_lists = None;
             if let Some(values) = values {
-                session.bind(name, &values.as_params())?;
+                for_lists = session.for_lists(name, &values.as_params())?;
+                session.bind(for_lists.as_deref().map_or(name, Token::name), &values.as_params())?;
             }
+            let name = for_lists.as_deref().map_or(name, Token::name);
             let answer = session.start(name, options, &mut rows)?;
-            Ok((answer, rows))
+            Ok((answer, rows, for_lists))
         });
-        reply.map(|(answer, rows)| {
+        reply.map(|(answer, rows, for_lists)| {
             give(own, batch, rows);
-            fetched(answer, || Source::Statement(statement.0.clone()))
+            fetched(answer, || Source::Statement(for_lists.unwrap_or_else(|| statement.0.clone())))
         })
     }
 
@@ -197,7 +202,11 @@ impl Connection for SqliteConnection {
         options: QueryOptions,
         batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<SqliteRows>> {
-        let command = match Command::parse(name, &parameters) {
+        let command = match name {
+            explain::NAME => Explained::read(&parameters).map(Either::Explain),
+            _ => Command::parse(name, &parameters).map(Either::Command),
+        };
+        let command = match command {
             Ok(command) => command,
             Err(error) => return Reply::ready(Err(error)),
         };
@@ -205,7 +214,10 @@ impl Connection for SqliteConnection {
         *operation += 1;
         let mut rows = take(own);
         let reply = executor.run(*operation, move |session| {
-            let answer = session.command(command, options, &mut rows)?;
+            let answer = match command {
+                Either::Explain(explained) => session.explain(&explained, &mut rows)?,
+                Either::Command(command) => session.command(command, options, &mut rows)?,
+            };
             Ok((answer, rows))
         });
         reply.map(|(answer, rows)| {
@@ -275,6 +287,12 @@ impl Connection for SqliteConnection {
     fn close(&mut self) -> Reply<'_, ()> {
         Reply::later(self.executor.close())
     }
+}
+
+/// What a command's name stands for.
+enum Either {
+    Explain(Explained),
+    Command(Command),
 }
 
 /// The batch of the driver's own.

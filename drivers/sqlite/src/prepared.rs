@@ -6,12 +6,14 @@ use crate::{
     columns::Columns,
     error::Fault,
     handle::{Findings, Handle},
+    list::{self, WithLists},
     placeholder::Placeholders,
     row::push_row,
     sql,
     statement::Statement,
 };
 use montrs_driver_sdk::{Batch, Error, Params, QueryOptions, Result, ValueRef};
+use std::ffi::c_int;
 
 /// A statement of a session.
 pub(crate) struct Prepared {
@@ -22,6 +24,10 @@ pub(crate) struct Prepared {
     pub(crate) is_read_only: bool,
     /// What SQLite found in it.
     pub(crate) findings: Findings,
+    /// What is run instead when lists are bound.
+    pub(crate) with_lists: Option<WithLists>,
+    /// The parameters that take a list.
+    pub(crate) lists: Vec<c_int>,
     is_insert: bool,
     run: Option<Run>,
     json: BinaryJson,
@@ -57,6 +63,8 @@ impl Prepared {
             columns: Columns::of(&statement),
             is_read_only,
             findings: Findings::default(),
+            with_lists: None,
+            lists: Vec::new(),
             is_insert: !is_read_only && sql::is_insert(sql),
             run: None,
             json: BinaryJson::default(),
@@ -77,7 +85,13 @@ impl Prepared {
                 ValueRef::Bytes(bytes) | ValueRef::OtherBytes(bytes) => bytes.len() > LARGE,
                 _ => false,
             };
-            bind(&mut self.statement, parameter, value, || placeholders.text(parameter))?;
+            match value {
+                ValueRef::Array(list) if self.lists.contains(&parameter) => {
+                    self.holds_large_values = true;
+                    self.statement.bind_text(parameter, &list::json(list)?)?;
+                }
+                value => bind(&mut self.statement, parameter, value, || placeholders.text(parameter))?,
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use crate::{
     error::{self, Circumstances, Fault},
     handle::{Failure, Handle, Watch},
+    list,
     monitor::Monitor,
     nullability, open,
     options::{Options, Place},
@@ -112,7 +113,7 @@ impl Session {
             let message = format!("the SQL text has {} bytes; SQLite takes {limit}", sql.len());
             return Err(Error::new(ErrorKind::TOO_LARGE, message).with_hint("bind large values as parameters"));
         }
-        let (statement, end, findings) = self.compile(sql)?;
+        let (statement, end, findings) = self.compile(sql).map_err(|error| self.too_many_parameters(error))?;
         let Some(statement) = statement else {
             return Err(Error::new(ErrorKind::EMPTY_STATEMENT, "the SQL text contains no statement"));
         };
@@ -126,6 +127,15 @@ impl Session {
         let mut prepared = Prepared::new(statement, sql)?;
         prepared.findings = findings;
         Ok(self.registry.add(prepared))
+    }
+
+    /// SQLite does not say how many are too many.
+    fn too_many_parameters(&self, error: Error) -> Error {
+        if !error.record().message.starts_with("too many SQL variables") {
+            return error;
+        }
+        let message = format!("the statement has too many parameters; {} is the most", self.parameter_limit);
+        Error::new(ErrorKind::PARAMETERS, message).with_hint(list::TOO_MANY_HINT)
     }
 
     /// Tells parameters and columns of a statement.

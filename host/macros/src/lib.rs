@@ -21,6 +21,7 @@ mod rename_all;
 mod row_type;
 mod source_text;
 mod sql_type;
+mod table;
 mod to_params;
 
 use proc_macro::TokenStream;
@@ -176,4 +177,38 @@ pub fn derive_to_params(input: TokenStream) -> TokenStream {
 pub fn derive_sql_type(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     sql_type::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Derives `montrs_orm::Table`, and `montrs_orm::Keyed` where there is a key: a struct that is a row of a table, with the
+/// statements that insert, update, upsert and delete it, written when the program is compiled.
+///
+/// ```text
+/// #[derive(FromRow, Table)]
+/// #[table(name = "users")]                    // or "schema.users"
+/// struct User {
+///     #[table(key, generated)]
+///     id: i64,                                // made by the database when the row is inserted
+///     name: String,
+///     #[orm(rename = "type")]
+///     kind: String,                           // the column `type`
+///     #[orm(skip)]
+///     cache: Vec<u8>,                         // no column
+/// }
+///
+/// user.id = db.insert(&user).fetch_scalar().await?;
+/// db.update(&user).await?;
+/// ```
+///
+/// Columns have the names that `FromRow` gives them, by the same `#[orm(rename)]`, `#[orm(rename_all)]` and `#[orm(skip)]`. All names
+/// are written in quotes: they are what they are in the database, in upper and lower case.
+///
+/// | attribute | meaning |
+/// |---|---|
+/// | `#[table(name = "users")]` | Of the struct: the table, which may have its schema before it. |
+/// | `#[table(key)]` | Of a field: by these columns a row is found. An upsert needs a unique constraint on just these. |
+/// | `#[table(generated)]` | Of a field: the database makes the value. It is not inserted but returned, and not updated. |
+#[proc_macro_derive(Table, attributes(orm, table))]
+pub fn derive_table(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    table::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -6,7 +6,7 @@ use super::{
     options::random,
 };
 use crate::{
-    DbError, DbErrorKind,
+    Capability, DbError, DbErrorKind,
     session::{RESET_TIMEOUT, Session, reset_in_time},
 };
 use std::{
@@ -178,7 +178,9 @@ impl Lease {
         let inner = self.pool.0.clone();
         let opening = async {
             let connection = inner.database.connect().await?;
-            let mut session = Session::new(connection, options.statement_cache_capacity, inner.queue.clone());
+            let has_bulk_load = inner.database.capability(Capability::BULK_LOAD) > 0;
+            let capacity = options.statement_cache_capacity;
+            let mut session = Session::new(connection, capacity, inner.queue.clone(), has_bulk_load);
             hooks::run(inner.hooks.after_connect.as_ref(), "after_connect", &mut session, Duration::MAX).await?;
             Ok(session)
         };

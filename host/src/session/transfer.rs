@@ -119,6 +119,11 @@ impl Session {
         Ok(self.connection.query_many(&mut self.statements.current_mut().statement, rows).await?)
     }
 
+    /// Whether the upload `load` takes rows for a table.
+    pub(crate) fn has_bulk_load(&self) -> bool {
+        self.has_bulk_load
+    }
+
     pub(crate) async fn begin_upload(&mut self, name: &str, parameters: Params<'_>) -> Result<(), DbError> {
         self.ready().await?;
         Ok(self.connection.upload(name, parameters).await?)
