@@ -337,8 +337,13 @@ impl<'e> Query<'e> {
             if let Some(error) = self.parameters.error.take() {
                 return Err(error.in_statement(self.sql.as_str()));
             }
-            let queueing = self.source.queueing().filter(|_| !self.is_command);
-            let mut session = self.source.session().await?;
+            let (mut session, queueing) = match self.source {
+                Source::Session(session) => (SessionRef::Borrowed(session), None),
+                pool => {
+                    let queueing = pool.queueing().filter(|_| !self.is_command);
+                    (pool.session().await?, queueing)
+                }
+            };
             if let Some((database, at)) = queueing {
                 let must_queue = session.must_queue(&self.sql).await;
                 if must_queue.map_err(|error| error.in_statement(self.sql.as_str()))? {

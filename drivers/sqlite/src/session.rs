@@ -186,6 +186,8 @@ impl Session {
     }
 
     /// Runs a statement whose values are bound up to its first batch.
+    // From two places; the one that matters is each query's.
+    #[inline(always)]
     pub(crate) fn start(&mut self, name: Name, options: QueryOptions, batch: &mut Batch) -> Result<Answer> {
         self.heed_findings(name)?;
         let prepared = self.registry.get(name)?;
