@@ -21,10 +21,10 @@ pub(crate) fn test() -> Result<()> {
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
 
-    let mut servers = Vec::new();
-    servers.push(on_throwaway_servers(&Installation::system()?, cargo().args(["test", "--workspace"]))?);
+    let all = ["test", "--workspace", "--no-fail-fast"];
+    let mut servers = vec![on_throwaway_servers(&Installation::system()?, cargo().args(all))?];
     // What follows are the tests of PostgreSQL alone.
-    let postgres = ["test", "--workspace", "--test", "postgres*"];
+    let postgres = ["test", "--workspace", "--no-fail-fast", "--test", "postgres*"];
     match Installation::newer_in(&target) {
         Ok(newer) => servers.push(on_throwaway_servers(&newer, cargo().args(postgres))?),
         Err(error) => servers.push(format!("not on a newer PostgreSQL: {error:#}")),
