@@ -247,7 +247,7 @@ fn cause(error: &DbError) -> String {
         K::RowNotFound => "The statement returned no row, and fetch_one and fetch_scalar need one.".into(),
         K::ColumnNotFound => "The result does not have the column that is asked for, or has it twice.".into(),
         K::Mismatch => "A check has found that a statement does not fit the types that it is used with.".into(),
-        K::PoolTimeout => "All connections of the pool stayed in use for as long as a caller may wait.".into(),
+        K::PoolTimeout => "No connection could be had for as long as a caller may wait: all of them stayed in use, or none could be opened or made ready.".into(),
         K::PoolClosed => "The database was closed by this application.".into(),
         K::Configuration => "The URL or another setting is wrong.".into(),
         K::Unsupported => "This database or its driver cannot do what is asked for.".into(),
@@ -321,6 +321,9 @@ fn fixes(error: &DbError) -> Vec<String> {
             "Check host, port, socket or path in the URL.",
             "Check that the database is running and can be reached from here.",
         ],
+        K::ConnectionLost if error.is_retryable() && !error.may_have_executed() => {
+            &["Try again: the statement was not performed."]
+        }
         K::ConnectionLost => &["Try again; whether a statement was performed must be checked first if it writes."],
         K::Authentication => &["Check user and password in the URL, and the server's rules for who may connect."],
         K::Tls => &["Check the TLS settings in the URL and the server's certificate."],

@@ -85,13 +85,16 @@ impl Pool {
     #[inline]
     pub(crate) fn try_acquire(&self, at: &'static Location<'static>) -> Option<PooledSession> {
         let mut lease = self.lease(self.0.permits.try_acquire().ok()?, at);
-        if !lease.is_fresh || self.0.hooks.before_acquire.is_some() {
-            return None;
+        let may_be_had = lease.is_fresh && self.0.hooks.before_acquire.is_none();
+        if let Some(connection) = lease.connection.as_mut().filter(|_| may_be_had)
+            && (connection.is_set_up || connection.session.is_clean())
+        {
+            connection.is_set_up = false;
+            return Some(PooledSession { lease: Some(lease) });
         }
-        let connection = lease.connection.as_mut()?;
-        let is_ready = connection.is_set_up || connection.session.is_clean();
-        connection.is_set_up = false;
-        is_ready.then(|| PooledSession { lease: Some(lease) })
+        // It is counted when it is waited for.
+        self.connections().counts.acquired -= 1;
+        None
     }
 
     /// Opens the connections that are kept open, and at least one.
@@ -135,7 +138,7 @@ impl Pool {
     }
 
     async fn before_acquire(&self, connection: &mut Pooled) -> Result<(), DbError> {
-        connection.is_set_up = false;
+        (connection.is_set_up, connection.used) = (false, Instant::now());
         let hook = self.0.hooks.before_acquire.as_ref();
         hooks::run(hook, "before_acquire", &mut connection.session, self.0.options.acquire_timeout).await
     }
@@ -168,7 +171,11 @@ impl Pool {
         let mut is_fresh = false;
         if let Some(connection) = &mut connection {
             is_fresh = now.saturating_duration_since(connection.used) < self.0.options.check_after;
-            (connection.used, connection.idle_since) = (now, None);
+            connection.idle_since = None;
+            // Of one that has to give a sign of life first, that is noted after it.
+            if is_fresh {
+                connection.used = now;
+            }
         }
         Lease { pool: self.clone(), number, connection, is_fresh }
     }

@@ -260,7 +260,8 @@ impl<'e> Query<'e> {
     /// where the database says that a column can be NULL; and, if parameters are bound, whether their number and kinds fit.
     /// `()` is for statements without rows. For a test, or for start-up; see [`Checks`](crate::Checks) for many of them.
     ///
-    /// What depends on values is not found: an integer that is too large for the field, a text that is no UUID.
+    /// What depends on values is not found: an integer that is too large for the field, a text that is no UUID. Nor is what the
+    /// database does not tell: whether an aggregate, another expression or the outer side of a join can be NULL.
     ///
     /// ```no_run
     /// # #[derive(montrs_orm::FromRow)]

@@ -28,6 +28,21 @@ async fn a_connection_that_gives_no_sign_of_life_is_replaced_unseen() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_not_used_for_long_enough_is_asked_and_then_counts_as_used() {
+    const CHECK_AFTER: Duration = Duration::from_millis(20);
+    let db = checked(|builder| builder.check_after(CHECK_AFTER)).await;
+    for wanted in [1, 2] {
+        assert_eq!(number(&db).await, wanted);
+        db.execute("arm ping error=41").await.unwrap();
+        // At least so long.
+        std::thread::sleep(CHECK_AFTER);
+        let before = db.pool_status().acquired;
+        assert_eq!(number(&db).await, wanted + 1);
+        assert_eq!(db.pool_status().acquired, before + 1);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_was_used_lately_is_not_asked() {
     let db = checked(|builder| builder.check_after(LONG)).await;
     db.execute("arm ping error=41").await.unwrap();

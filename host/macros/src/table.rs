@@ -296,7 +296,6 @@ mod tests {
             expand(&syn::parse_str(input).unwrap()).unwrap_err().into_iter().map(|error| error.to_string()).collect();
         for expected in [
             "unknown attribute `nam`, did you mean `name`? (a struct takes `name`)",
-            "a table needs its name",
             "unknown attribute `kee`, did you mean `key`? (a field takes `key`, `generated`)",
             "`key` is given twice",
             "`key` takes no value",
@@ -305,6 +304,8 @@ mod tests {
         ] {
             assert!(errors.iter().any(|error| error.starts_with(expected)), "{expected}: {errors:?}");
         }
+        let nameless = expand(&syn::parse_str("struct A { a: i64 }").unwrap());
+        assert!(nameless.unwrap_err().to_string().starts_with("a table needs its name"));
         let all = expand(&syn::parse_str(r#"#[table(name = "t")] struct A { #[table(generated)] a: i64 }"#).unwrap());
         assert!(all.unwrap_err().to_string().starts_with("a table needs a column that is written"));
     }
