@@ -177,6 +177,10 @@ impl Scene {
         for operation in OPERATIONS {
             let what = format!("{operation}, {:?}", self.victim);
             let end = timeout(LONG, self.run(operation)).await.unwrap_or_else(|_| panic!("{what} hangs"));
+            // It is another session that was killed then: the server may serve who connects before it notices.
+            if end.is_ok() && *operation == "connect" && self.victim == Victim::Session {
+                continue;
+            }
             let error = end.expect_err(&what);
             let expected: &[DbErrorKind] = match *operation {
                 "connect" => &[DbErrorKind::Connection],
