@@ -1,22 +1,21 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, Connection, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Query, Retry, Script, Session,
-    ToParams, Transaction, TransactionOptions, many,
-    pool::{Maintenance, Pool, PoolStatus, PooledSession},
+    Capability, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Query, Script, ToParams, many,
+    pool::{Maintenance, Pool, PoolStatus},
     query::Source,
     replicas::Replicas,
-    retry,
-    session::locks_at_once,
     transaction::SessionRef,
-    writer,
 };
 use montrs_driver_loader as loader;
 use std::{
     panic::Location,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
+
+mod checkout;
+mod closing;
+mod transactions;
 
 /// A database, with a pool of connections to it. Cheap to clone; all clones share the pool.
 ///
@@ -164,7 +163,7 @@ impl Database {
         self.query(sql).check::<T>()
     }
 
-    /// An operation of the driver's own on any connection of the pool; see [`Session::command`].
+    /// An operation of the driver's own on any connection of the pool; see [`Session::command`](crate::Session::command).
     #[track_caller]
     pub fn command(&self, name: &str) -> Query<'_> {
         Query::command(Source::Pool(self, Location::caller()), name)
@@ -216,11 +215,11 @@ impl Database {
         async move { Listener::new(db, channels, at).await }
     }
 
-    /// Runs a statement once for each row of parameters, in a transaction; see [`Session::execute_many`].
+    /// Runs a statement once for each row of parameters, in a transaction; see [`Session::execute_many`](crate::Session::execute_many).
     ///
     /// # Errors
     ///
-    /// As for [`Session::execute_many`] and [`acquire`](Self::acquire).
+    /// As for [`Session::execute_many`](crate::Session::execute_many) and [`acquire`](Self::acquire).
     #[track_caller]
     pub fn execute_many<'a, I, S>(
         &'a self,
@@ -234,110 +233,6 @@ impl Database {
         let (at, sql) = (Location::caller(), sql.into_sql());
         let session = async move { Ok(SessionRef::Pooled(self.checkout_to_write(at).await?)) };
         many::execute(session, sql, rows.into_iter())
-    }
-
-    /// Checks out a connection, for statements that must run on the same one.
-    ///
-    /// # Errors
-    ///
-    /// [`PoolTimeout`](crate::DbErrorKind::PoolTimeout), which says who holds the connections; or why none could be
-    /// opened.
-    #[track_caller]
-    pub fn acquire(&self) -> impl Future<Output = Result<Connection, DbError>> + Send + '_ {
-        let at = Location::caller();
-        async move { Ok(Connection::new(self.checkout(at).await?)) }
-    }
-
-    /// Begins a transaction. It is rolled back when it is dropped without [`commit`](Transaction::commit).
-    ///
-    /// # Errors
-    ///
-    /// As for [`acquire`](Self::acquire), and what the database says.
-    #[track_caller]
-    pub fn begin(&self) -> impl Future<Output = Result<Transaction<'static>, DbError>> + Send + '_ {
-        self.begin_with(TransactionOptions::default())
-    }
-
-    /// Begins a transaction with these options. What the database cannot give is an error.
-    ///
-    /// # Errors
-    ///
-    /// As for [`begin`](Self::begin).
-    #[track_caller]
-    pub fn begin_with(
-        &self,
-        options: TransactionOptions,
-    ) -> impl Future<Output = Result<Transaction<'static>, DbError>> + Send + '_ {
-        let at = Location::caller();
-        async move { Transaction::begin(SessionRef::Pooled(self.checkout_to_begin(options, at).await?), options).await }
-    }
-
-    /// Runs the closure in a transaction: committed when it returns `Ok`, rolled back when it returns `Err`, panics, or
-    /// is dropped at any await.
-    ///
-    /// ```no_run
-    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
-    /// let id: i64 = db
-    ///     .transaction(async |tx| {
-    ///         tx.execute("INSERT INTO users (name) VALUES ($1)").bind("Ada").await?;
-    ///         tx.query("SELECT max(id) FROM users").fetch_scalar().await
-    ///     })
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// What the closure returns; what begin and commit return, turned into the closure's error.
-    #[track_caller]
-    pub fn transaction<'a, T, E, F>(&'a self, work: F) -> impl Future<Output = Result<T, E>> + use<'a, T, E, F>
-    where
-        F: AsyncFnOnce(&mut Session) -> Result<T, E> + 'a,
-        E: From<DbError>,
-    {
-        let at = Location::caller();
-        async move {
-            let session = SessionRef::Pooled(self.checkout(at).await?);
-            Transaction::begin(session, TransactionOptions::default()).await?.run(work).await
-        }
-    }
-
-    /// Runs the closure in a transaction, as [`transaction`](Self::transaction), and once more in another one when a transaction
-    /// beside it was in the way: a failure to serialize, a deadlock, or a locked database, be it in a statement of the closure or
-    /// in the commit. What the failed attempt did in the database is undone before; what the closure does elsewhere, it must be
-    /// able to do twice. Each attempt runs a copy of the closure: what it captures is shared, or is cloned.
-    ///
-    /// Nothing is run again that may have been kept: when the connection is lost during the commit, that is the error. Nor is a
-    /// closure that returns an error of its own, or panics. In the pauses between the attempts no connection is held.
-    ///
-    /// ```no_run
-    /// use montrs_orm::{DbError, Isolation, Retry, TransactionOptions};
-    /// # async fn example(db: montrs_orm::Database) -> Result<(), DbError> {
-    /// let serializable = TransactionOptions { isolation: Isolation::SERIALIZABLE, ..Default::default() };
-    /// db.transaction_with_retry(Retry::default().transaction(serializable), async |tx| {
-    ///     let balance: i64 = tx.query("SELECT balance FROM accounts WHERE id = 1").fetch_scalar().await?;
-    ///     tx.execute("UPDATE accounts SET balance = $1 WHERE id = 1").bind(balance - 10).await?;
-    ///     Ok::<_, DbError>(())
-    /// })
-    /// .await
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`transaction`](Self::transaction); of the last attempt, when all have failed.
-    #[track_caller]
-    pub fn transaction_with_retry<'a, T, E, F>(
-        &'a self,
-        retry: Retry,
-        work: F,
-    ) -> impl Future<Output = Result<T, E>> + use<'a, T, E, F>
-    where
-        F: AsyncFnOnce(&mut Session) -> Result<T, E> + Clone + 'a,
-        E: From<DbError>,
-    {
-        retry::run(self, retry, work, Location::caller())
     }
 
     /// Checks that the database answers.
@@ -369,78 +264,6 @@ impl Database {
     /// The URL with every secret in it replaced.
     pub fn redacted_url(&self) -> &str {
         &self.0.redacted_url
-    }
-
-    /// Closes the database, and its replicas: idle connections at once and in an orderly way, those in use when they are given back.
-    /// Whoever waits for a connection, or asks for one later, gets [`PoolClosed`](crate::DbErrorKind::PoolClosed).
-    ///
-    /// # Errors
-    ///
-    /// What the driver says of the last connection that failed to close; all are closed nevertheless.
-    pub async fn close(&self) -> Result<(), DbError> {
-        let mut result = self.0.pool.close().await;
-        for replica in self.0.replicas.all() {
-            result = replica.0.pool.close().await.and(result);
-        }
-        result
-    }
-
-    /// As [`close`](Self::close), and waits until those who use connections have given them back, and these are closed.
-    ///
-    /// ```no_run
-    /// # async fn example(db: montrs_orm::Database) {
-    /// if let Err(error) = db.close_within(std::time::Duration::from_secs(10)).await {
-    ///     eprintln!("{error}"); // Says who still holds a connection, and since when.
-    /// }
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`PoolTimeout`](crate::DbErrorKind::PoolTimeout), which says who still holds connections when the time is up; they are
-    /// closed when they are given back. What the driver says of the last idle connection that failed to close.
-    pub async fn close_within(&self, limit: Duration) -> Result<(), DbError> {
-        let begun = std::time::Instant::now();
-        let mut result = self.0.pool.close_within(limit).await;
-        for replica in self.0.replicas.all() {
-            result = replica.0.pool.close_within(limit.saturating_sub(begun.elapsed())).await.and(result);
-        }
-        result
-    }
-
-    /// A connection, where one is idle.
-    pub(crate) fn try_checkout(&self, at: &'static Location<'static>) -> Option<PooledSession> {
-        self.0.pool.try_acquire(at)
-    }
-
-    /// Whether those who write wait for their turn.
-    #[inline]
-    pub(crate) fn queues_writers(&self) -> bool {
-        self.0.pool.queue().is_some()
-    }
-
-    /// A connection that has the turn to write, where there is such a thing.
-    pub(crate) async fn checkout_to_write(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
-        match self.0.pool.queue() {
-            Some(queue) => writer::checkout(self, queue, at).await,
-            None => self.checkout(at).await,
-        }
-    }
-
-    /// A connection for a transaction.
-    pub(crate) async fn checkout_to_begin(
-        &self,
-        options: TransactionOptions,
-        at: &'static Location<'static>,
-    ) -> Result<PooledSession, DbError> {
-        if locks_at_once(options) { self.checkout_to_write(at).await } else { self.checkout(at).await }
-    }
-
-    pub(crate) async fn checkout(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
-        match self.try_checkout(at) {
-            Some(session) => Ok(session),
-            None => self.0.pool.acquire(at).await,
-        }
     }
 }
 

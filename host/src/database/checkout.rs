@@ -1,0 +1,42 @@
+//! Which connection an operation gets.
+
+use super::Database;
+use crate::{DbError, TransactionOptions, pool::PooledSession, session::locks_at_once, writer};
+use std::panic::Location;
+
+impl Database {
+    /// A connection, where one is idle.
+    pub(crate) fn try_checkout(&self, at: &'static Location<'static>) -> Option<PooledSession> {
+        self.0.pool.try_acquire(at)
+    }
+
+    pub(crate) async fn checkout(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
+        match self.try_checkout(at) {
+            Some(session) => Ok(session),
+            None => self.0.pool.acquire(at).await,
+        }
+    }
+
+    /// A connection that has the turn to write, where there is such a thing.
+    pub(crate) async fn checkout_to_write(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
+        match self.0.pool.queue() {
+            Some(queue) => writer::checkout(self, queue, at).await,
+            None => self.checkout(at).await,
+        }
+    }
+
+    /// A connection for a transaction.
+    pub(crate) async fn checkout_to_begin(
+        &self,
+        options: TransactionOptions,
+        at: &'static Location<'static>,
+    ) -> Result<PooledSession, DbError> {
+        if locks_at_once(options) { self.checkout_to_write(at).await } else { self.checkout(at).await }
+    }
+
+    /// Whether those who write wait for their turn.
+    #[inline]
+    pub(crate) fn queues_writers(&self) -> bool {
+        self.0.pool.queue().is_some()
+    }
+}
