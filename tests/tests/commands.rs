@@ -183,6 +183,32 @@ async fn an_image_moves_a_database_into_memory_and_stays_there() {
     assert!(error.suggested_fixes()[0].contains("restore"), "{:?}", error.suggested_fixes());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_that_is_dropped_at_any_poll_replaces_the_database_or_does_not() {
+    let file = TestFile::new();
+    let chunks: Vec<Vec<u8>> = filled(&file, 200).await.command("serialize").fetch_all().await.unwrap();
+    let db = builder("sqlite::memory:").max_connections(1).connect().await.unwrap();
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, b BLOB)").await.unwrap();
+    for polls in 0.. {
+        assert!(polls < 500, "it does not end");
+        let work = async {
+            let mut upload = db.command("deserialize").upload().await?;
+            for chunk in &chunks {
+                upload.write(chunk).await?;
+            }
+            upload.finish().await
+        };
+        let has_ended = poll_then_drop(polls, work).await.map(Result::unwrap).is_some();
+        let rows = count(&db).await;
+        assert!(rows == 200 || (rows == 0 && !has_ended), "{rows} rows after {polls} polls");
+        assert!(is_sound(&db).await);
+        if has_ended {
+            break;
+        }
+        db.execute("DELETE FROM t").await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_value_is_written_and_read_in_parts_inside_and_outside_of_transactions() {
     let file = TestFile::new();

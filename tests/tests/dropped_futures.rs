@@ -1,8 +1,16 @@
 //! Every future of the public API, dropped at every poll: the connection goes on, outside of any transaction and without
-//! locks, and of what the operation does there is all or nothing.
+//! locks, the pool has it back, and of what the operation does there is all or nothing.
 
-use montrs_orm::{Database, DbError, LockMode, Session, Transaction, TransactionOptions};
-use montrs_tests::{Place, builder, differs, on_postgres, poll_then_drop, with};
+#[path = "dropping/on_database.rs"]
+mod on_database;
+#[path = "dropping/on_session.rs"]
+mod on_session;
+#[path = "dropping/public_futures.rs"]
+mod public_futures;
+
+use montrs_orm::{Connection, Database, DatabaseBuilder, DbError, HookFuture, RuntimeSql, Session, Transaction};
+use montrs_tests::{Place, builder, differs, on_postgres, plugins, poll_then_drop, process, with};
+use on_session::{IMMEDIATE, OPTIONS};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -10,138 +18,6 @@ use tokio::time::{sleep, timeout};
 const LONG: Duration = Duration::from_secs(60);
 /// More polls than any operation here needs.
 const MOST_POLLS: usize = 500;
-
-/// Rows of several batches.
-const MANY: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
-                    SELECT i, replace('xxxxxxxxxx', 'x', 'twenty characters...') FROM n";
-const INSERT_MANY: &str = "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
-                           SELECT replace('xxxxxxxxxx', 'x', 'twenty characters...') FROM n RETURNING x";
-const IMMEDIATE: TransactionOptions = TransactionOptions { lock_mode: LockMode::IMMEDIATE, ..OPTIONS };
-const OPTIONS: TransactionOptions = TransactionOptions {
-    isolation: montrs_orm::Isolation::DEFAULT,
-    access: montrs_orm::Access::READ_WRITE,
-    lock_mode: LockMode::DEFAULT,
-    deferrable: false,
-};
-
-/// The operations of a session, with the rows that each inserts.
-const OPERATIONS: &[(&str, i64)] = &[
-    ("ping", 0),
-    ("script", 1),
-    ("script in a transaction", 2),
-    ("execute", 1),
-    ("execute many", 900),
-    ("fetch_one", 1),
-    ("fetch_optional", 1),
-    ("fetch_scalar", 900),
-    ("fetch_all", 900),
-    ("fetch_all reading", 0),
-    ("stream", 900),
-    ("stream reading", 0),
-    ("for_each", 0),
-    ("cursor", 0),
-    ("describe", 0),
-    ("begin, commit", 2),
-    ("begin_with, commit", 1),
-    ("begin, rollback", 0),
-    ("begin, drop", 0),
-    ("savepoints", 2),
-    ("closure", 2),
-    ("closure that fails", 0),
-];
-
-async fn run(operation: &str, on: &mut Session) -> Result<(), DbError> {
-    const INSERT: &str = "INSERT INTO t VALUES ('x')";
-    const RETURNING: &str = "INSERT INTO t VALUES ('x') RETURNING x";
-    match operation {
-        "ping" => on.ping().await,
-        "script" => on.script("SELECT 1; SELECT 2; INSERT INTO t VALUES ('x')").await.map(drop),
-        "script in a transaction" => {
-            let mut tx = on.begin().await?;
-            tx.script("INSERT INTO t VALUES ('x'); SELECT x FROM t; INSERT INTO t VALUES ('y')").await?;
-            tx.commit().await
-        }
-        "execute" => on.execute(INSERT).await.map(drop),
-        "execute many" => on.execute(INSERT_MANY).await.map(drop),
-        "fetch_one" => on.query(RETURNING).fetch_one::<String>().await.map(drop),
-        "fetch_optional" => on.query(RETURNING).fetch_optional::<String>().await.map(drop),
-        "fetch_scalar" => on.query(INSERT_MANY).fetch_scalar::<String>().await.map(drop),
-        "fetch_all" => on.query(INSERT_MANY).fetch_all::<String>().await.map(drop),
-        "fetch_all reading" => {
-            on.query(MANY).fetch_all::<(i64, String)>().await.map(|rows| assert_eq!(rows.len(), 900))
-        }
-        "stream" | "stream reading" => {
-            let mut rows = 0;
-            if operation == "stream" {
-                let mut stream = on.query(INSERT_MANY).fetch::<String>();
-                while stream.next().await.transpose()?.is_some() {
-                    rows += 1;
-                }
-            } else {
-                let mut stream = on.query(MANY).fetch::<(i64, String)>();
-                while stream.next().await.transpose()?.is_some() {
-                    rows += 1;
-                }
-            }
-            assert_eq!(rows, 900);
-            Ok(())
-        }
-        "for_each" => on.query(MANY).for_each(|_| Ok(())).await,
-        "cursor" => {
-            let mut cursor = on.query(MANY).cursor().await?;
-            while cursor.next().await?.is_some() {}
-            Ok(())
-        }
-        "describe" => on.query(MANY).describe().await.map(drop),
-        "begin, commit" => {
-            let mut tx = on.begin().await?;
-            tx.execute(INSERT).await?;
-            tx.execute(INSERT).await?;
-            tx.commit().await
-        }
-        "begin_with, commit" => {
-            let mut tx = on.begin_with(differs(IMMEDIATE, OPTIONS)).await?;
-            tx.execute(INSERT).await?;
-            tx.commit().await
-        }
-        "begin, rollback" => {
-            let mut tx = on.begin().await?;
-            tx.execute(INSERT_MANY).await?;
-            tx.rollback().await
-        }
-        "begin, drop" => {
-            let mut tx = on.begin().await?;
-            tx.execute(INSERT).await?;
-            tx.query(MANY).fetch::<(i64, String)>().next().await.transpose().map(drop)
-        }
-        "savepoints" => {
-            let mut tx = on.begin().await?;
-            tx.execute(INSERT).await?;
-            let mut kept = tx.begin().await?;
-            kept.execute(INSERT).await?;
-            kept.commit().await?;
-            let mut undone = tx.begin().await?;
-            undone.execute(INSERT).await?;
-            undone.rollback().await?;
-            let mut dropped = tx.begin().await?;
-            dropped.execute(INSERT_MANY).await?;
-            drop(dropped);
-            tx.commit().await
-        }
-        "closure" | "closure that fails" => {
-            let fails = operation != "closure";
-            let result = on
-                .transaction(async |tx| {
-                    tx.execute(INSERT).await?;
-                    tx.transaction(async |tx| tx.execute(INSERT).await).await?;
-                    if fails { Err(DbError::decode("expected by the test")) } else { Ok(()) }
-                })
-                .await;
-            if fails { result.map_or_else(|_| Ok(()), |()| panic!("it fails")) } else { result }
-        }
-        _ => panic!("{operation} is no operation"),
-    }
-}
 
 /// A transaction that holds the lock to write.
 async fn locked(mut tx: Transaction<'_>) -> Transaction<'_> {
@@ -152,7 +28,8 @@ async fn locked(mut tx: Transaction<'_>) -> Transaction<'_> {
 }
 
 struct Scene {
-    place: Place,
+    _place: Option<Place>,
+    url: String,
     /// Of one connection.
     db: Database,
     other: Database,
@@ -161,11 +38,24 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let place = Place::new();
-        let url = differs(with(place.url(), "busy_timeout=600000"), place.url().to_owned());
+        let url = place.url().to_owned();
+        Self { _place: Some(place), ..Self::at(url).await }
+    }
+
+    async fn at(url: String) -> Self {
+        let url = differs(with(&url, "busy_timeout=600000"), url);
         let db = builder(&url).max_connections(1).connect().await.unwrap();
         db.execute("CREATE TABLE t (x TEXT)").await.unwrap();
         let other = builder(&url).connect().await.unwrap();
-        Self { place, db, other }
+        Self { _place: None, url, db, other }
+    }
+
+    async fn acquire(&self, what: &str) -> Connection {
+        let connection = timeout(LONG, self.db.acquire()).await;
+        let connection = connection.unwrap_or_else(|_| panic!("{what}: the connection never comes free")).unwrap();
+        let status = self.db.pool_status();
+        assert_eq!((status.open, status.idle, status.waiting), (1, 0, 0), "{what}");
+        connection
     }
 
     /// Polls so often, while another connection holds the lock to write for the beginning, and drops. Whether it ended.
@@ -197,39 +87,89 @@ impl Scene {
         delete.unwrap_or_else(|_| panic!("{what}: a lock is held")).unwrap();
         let found: i64 = on.query("SELECT count(*) FROM t").fetch_scalar().await.unwrap();
         assert_eq!(found, 0, "{what}");
+        if on_postgres() {
+            self.wait_for_none("state <> 'idle'", what).await;
+        }
     }
+
+    /// Waits until the server has no such session besides the one that asks: one that was given up may be on its way out.
+    async fn wait_for_none(&self, such: &str, what: &str) {
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+             AND backend_type = 'client backend' AND {such}"
+        );
+        let gone = async { while self.other.query(RuntimeSql(&sql)).fetch_scalar::<i64>().await.unwrap() > 0 {} };
+        timeout(LONG, gone).await.unwrap_or_else(|_| panic!("{what}: there are sessions with {such}"));
+    }
+
+    /// Opens a database in this way, and closes it.
+    async fn opening(&self, what: &str, is_locked: bool, work: impl AsyncFn() -> Result<(), DbError>) {
+        for polls in 0.. {
+            assert!(polls < MOST_POLLS, "{what} does not end");
+            let what = format!("{what}, dropped after {polls} polls");
+            let has_ended = self.attempt(polls, is_locked, work()).await;
+            let mut connection = self.acquire(&what).await;
+            // What was dropped with its database may still be on its way out; it holds its locks until then.
+            if on_postgres() {
+                self.wait_for_none("application_name = 'dropped'", &what).await;
+            } else {
+                connection.begin_with(IMMEDIATE).await.unwrap().rollback().await.unwrap();
+            }
+            self.check(&mut connection, has_ended, 1, &what).await;
+            if has_ended {
+                break;
+            }
+        }
+    }
+}
+
+/// How an operation is run.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// On a connection that is used on.
+    Kept,
+    /// On a connection that is dropped with the future.
+    Discarded,
+    /// On the database, which takes a connection from the pool and gives it back.
+    Pooled,
 }
 
 async fn every_operation(is_locked: bool) {
     let scene = Scene::new().await;
     let mut all_polls = BTreeSet::new();
-    for (operation, rows) in OPERATIONS {
-        // Either the connection is dropped with the future, or it is used on.
-        for is_kept in [false, true] {
-            for polls in 0.. {
-                assert!(polls < MOST_POLLS, "{operation} does not end");
-                let what = format!("{operation}, dropped after {polls} polls");
-                let has_ended = if is_kept {
-                    let mut connection = scene.db.acquire().await.unwrap();
-                    let has_ended = scene.attempt(polls, is_locked, run(operation, &mut connection)).await;
-                    scene.check(&mut connection, has_ended, *rows, &what).await;
-                    has_ended
-                } else {
-                    let work = async { run(operation, &mut *scene.db.acquire().await?).await };
-                    let has_ended = scene.attempt(polls, is_locked, work).await;
-                    let connection = timeout(LONG, scene.db.acquire()).await;
-                    let mut connection = connection.unwrap_or_else(|_| panic!("{what}: it never comes free")).unwrap();
-                    scene.check(&mut connection, has_ended, *rows, &what).await;
-                    has_ended
-                };
-                if has_ended {
-                    all_polls.insert(polls);
-                    break;
+    let sessions = [Way::Kept, Way::Discarded].into_iter().flat_map(|way| on_session::here().map(move |it| (way, it)));
+    for (way, (operation, rows, _)) in sessions.chain(on_database::here().map(|it| (Way::Pooled, it))) {
+        for polls in 0.. {
+            assert!(polls < MOST_POLLS, "{operation} does not end");
+            let what = format!("{operation}, {way:?}, dropped after {polls} polls");
+            let mut kept = None;
+            let has_ended = match way {
+                Way::Kept => {
+                    let connection = kept.insert(scene.acquire(&what).await);
+                    scene.attempt(polls, is_locked, on_session::run(operation, connection)).await
                 }
+                Way::Discarded => {
+                    let work = async { on_session::run(operation, &mut *scene.db.acquire().await?).await };
+                    scene.attempt(polls, is_locked, work).await
+                }
+                Way::Pooled => {
+                    let work = on_database::run(operation, &scene.db, &scene.other);
+                    scene.attempt(polls, is_locked, work).await
+                }
+            };
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => scene.acquire(&what).await,
+            };
+            scene.check(&mut connection, has_ended, *rows, &what).await;
+            if has_ended {
+                all_polls.insert(polls);
+                break;
             }
         }
     }
     assert!(all_polls.last() > Some(&1), "nothing was dropped half-way");
+    scene.db.close_within(LONG).await.expect("nobody holds the connection");
     if !on_postgres() {
         let whole: String = scene.other.query("PRAGMA integrity_check").fetch_scalar().await.unwrap();
         assert_eq!(whole, "ok");
@@ -246,35 +186,75 @@ async fn every_operation_can_be_dropped_at_every_poll_while_it_waits_for_a_lock(
     every_operation(true).await;
 }
 
+/// The futures of `opening_and_closing_can_be_dropped_at_every_poll`.
+const OPENING: &[&str] = &["DatabaseBuilder::connect", "Database::close", "Database::close_within"];
+
 #[tokio::test]
 async fn opening_and_closing_can_be_dropped_at_every_poll() {
     let scene = Scene::new().await;
+    let url = differs(scene.url.clone(), with(&scene.url, "application_name=dropped"));
     for is_locked in [false, true] {
-        for polls in 0.. {
-            assert!(polls < MOST_POLLS);
-            let url = differs(scene.db.redacted_url().to_owned(), with(scene.place.url(), "application_name=dropped"));
-            let work = async {
-                let db = builder(&url).connect().await?;
-                let mut connection = db.acquire().await?;
-                connection.execute("INSERT INTO t VALUES ('x')").await?;
-                drop(connection);
-                db.close().await
-            };
-            let has_ended = scene.attempt(polls, is_locked, work).await;
-            let mut connection = scene.db.acquire().await.unwrap();
-            // What was dropped with its database may still be on its way out; it holds its locks until then.
-            if on_postgres() {
-                let there = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dropped' \
-                             AND datname = current_database()";
-                let gone = async { while connection.query(there).fetch_scalar::<i64>().await.unwrap() > 0 {} };
-                timeout(LONG, gone).await.expect("the server ends what was dropped");
-            } else {
-                connection.begin_with(IMMEDIATE).await.unwrap().rollback().await.unwrap();
-            }
-            scene.check(&mut connection, has_ended, 1, &format!("opening, dropped after {polls} polls")).await;
-            if has_ended {
-                break;
-            }
-        }
+        scene.opening("opening", is_locked, async || use_and_close(builder(&url).connect().await?, false).await).await;
+        let all = async || {
+            let builder = hooked(builder(&url)).replica(&url).min_connections(1);
+            use_and_close(builder.connect().await?, true).await
+        };
+        scene.opening("opening with hooks and a replica", is_locked, all).await;
     }
+}
+
+/// The futures of `opening_by_the_environment_can_be_dropped_at_every_poll`.
+const OPENING_BY_THE_ENVIRONMENT: &[&str] = &["Database::connect", "Database::connect_env"];
+
+#[test]
+fn opening_by_the_environment_can_be_dropped_at_every_poll() {
+    let this = opening_by_the_environment_can_be_dropped_at_every_poll;
+    let Some(url) = process::role() else {
+        let place = Place::new();
+        let mut command = process::command(this, place.url());
+        let url = differs(with(place.url(), "busy_timeout=600000"), with(place.url(), "application_name=dropped"));
+        command.env("MONTRS_PLUGINS", plugins()).env("DATABASE_URL", url);
+        process::run(command);
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let scene = Scene::at(url).await;
+        let open = async || use_and_close(Database::connect_env().await?, true).await;
+        scene.opening("connect_env", false, open).await;
+        let url = std::env::var("DATABASE_URL").unwrap();
+        scene.opening("connect", false, async || use_and_close(Database::connect(&url).await?, false).await).await;
+    });
+}
+
+/// Adds hooks that use the connection and wait for something else.
+fn hooked(builder: DatabaseBuilder) -> DatabaseBuilder {
+    fn hook(session: &mut Session) -> HookFuture<'_> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            session.query("SELECT 1").fetch_scalar::<i32>().await.map(drop)
+        })
+    }
+    builder.after_connect(hook).before_acquire(hook).after_release(hook)
+}
+
+/// Inserts a row, reads it, and closes, also in the other way.
+async fn use_and_close(db: Database, within: bool) -> Result<(), DbError> {
+    let mut connection = db.acquire().await?;
+    connection.execute("INSERT INTO t VALUES ('x')").await?;
+    drop(connection);
+    db.read().ping().await?;
+    if within { db.close_within(LONG).await } else { db.close().await }
+}
+
+#[test]
+fn no_public_future_is_missing() {
+    let operations = on_session::all().chain(on_database::all()).flat_map(|(_, _, futures)| *futures);
+    let dropped = operations.chain(OPENING).chain(OPENING_BY_THE_ENVIRONMENT);
+    let dropped: BTreeSet<String> = dropped.map(|name| (*name).to_owned()).collect();
+    let public = public_futures::public_futures();
+    let missing: Vec<&String> = public.difference(&dropped).collect();
+    assert!(missing.is_empty(), "nothing drops {missing:?} at every poll: add operations to tests/tests/dropping");
+    let unknown: Vec<&String> = dropped.difference(&public).collect();
+    assert!(unknown.is_empty(), "the source has no {unknown:?}");
 }
