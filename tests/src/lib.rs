@@ -1,9 +1,11 @@
 //! What the integration tests share: a plugins directory with the drivers that were built, databases to run on, and
 //! processes of their own.
 
+mod numbers;
 mod place;
 pub mod process;
 
+pub use numbers::Numbers;
 pub use place::{Place, differs, on_postgres, open, over_loopback, with};
 
 use montrs_orm::{Database, DatabaseBuilder, drivers::SearchPath};

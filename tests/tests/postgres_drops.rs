@@ -3,7 +3,7 @@
 mod postgres;
 
 use montrs_orm::{Database, DbError, DbErrorKind};
-use montrs_tests::{builder, poll_then_drop};
+use montrs_tests::{Numbers, builder, poll_then_drop};
 use postgres::{schema, with};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -16,18 +16,6 @@ const TASKS: u64 = 4;
 const INSERT: &str = "INSERT INTO t VALUES ($1, 'x')";
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
-
-/// Numbers that look random and are the same each time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
-}
 
 async fn anything(db: &Database, kind: u64) -> Result<(), DbError> {
     const MANY: &str = "SELECT n, repeat('x', 100) FROM generate_series(1, 1000) AS n";
@@ -74,7 +62,7 @@ async fn anything(db: &Database, kind: u64) -> Result<(), DbError> {
 }
 
 async fn drop_at_random(db: Database, seed: u64) {
-    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+    let mut numbers = Numbers::new(seed);
     while DROPPED.load(Ordering::Relaxed) < DROPS {
         let (kind, polls) = (numbers.below(12), numbers.below(7) as usize);
         match poll_then_drop(polls, anything(&db, kind)).await {

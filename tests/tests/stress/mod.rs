@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use montrs_orm::{Database, DatabaseBuilder, DbErrorKind};
-use montrs_tests::poll_then_drop;
+use montrs_tests::{Numbers, poll_then_drop};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -36,7 +36,7 @@ pub(crate) async fn stress(database: DatabaseBuilder, rounds: u64) {
         .map(|seed| {
             let db = db.clone();
             tokio::spawn(async move {
-                let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+                let mut numbers = Numbers::new(seed);
                 for _ in 0..rounds {
                     anything(&db, &mut numbers).await;
                 }
@@ -55,18 +55,6 @@ pub(crate) async fn stress(database: DatabaseBuilder, rounds: u64) {
         connection.execute("UPDATE totals SET n = n + 0").await.unwrap();
         assert_eq!(connection.query("SELECT n FROM totals").fetch_scalar::<i64>().await.unwrap(), 0);
         assert_eq!(connection.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok");
-    }
-}
-
-/// Numbers that look random and are the same each time.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
     }
 }
 
