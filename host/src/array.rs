@@ -1,6 +1,6 @@
 //! Vectors and slices as arrays of the database.
 
-use crate::{Decode, DecodeError, Encode, EncodeError, Encoded, Value};
+use crate::{Decode, DecodeError, Encode, EncodeError, Encoded, Value, literal};
 use montrs_driver_abi::{Array, Dimension, ValueRef};
 
 /// An array of one dimension; an empty one has none, as in databases.
@@ -10,11 +10,24 @@ pub(crate) fn encode<T: Encode>(values: &[T]) -> Result<Encoded<'_>, EncodeError
     if elements.iter().any(|element| matches!(element, ValueRef::Array(_))) {
         return Err(EncodeError::new("arrays of arrays are sent as a Value::Array with several dimensions"));
     }
-    let len = u32::try_from(values.len()).map_err(|_| EncodeError::new("an array of 4294967296 elements or more"))?;
+    of_elements(&elements).map(Encoded::Owned)
+}
+
+fn of_elements(elements: &[ValueRef<'_>]) -> Result<Value, EncodeError> {
+    let len = u32::try_from(elements.len()).map_err(|_| EncodeError::new("an array of 4294967296 elements or more"))?;
     let dimension = [Dimension { len, lower_bound: 1 }];
-    let dimensions = if values.is_empty() { &[][..] } else { &dimension };
-    let array = Array::encode(dimensions, elements.into_iter()).map_err(|error| EncodeError::new(error.to_string()))?;
-    Ok(Encoded::Owned(Value::Array(array)))
+    let dimensions = if elements.is_empty() { &[][..] } else { &dimension };
+    let encoded = Array::encode(dimensions, elements.iter().copied());
+    encoded.map(Value::Array).map_err(|error| EncodeError::new(error.to_string()))
+}
+
+/// The array that a text stands for, with elements that are made of their texts.
+pub(crate) fn of_text(text: &str, element: impl Fn(&str) -> Result<Value, DecodeError>) -> Result<Value, DecodeError> {
+    let elements = literal::array(text)?;
+    let values = elements.iter().map(|text| text.as_deref().map_or(Ok(Value::Null), &element));
+    let values = values.collect::<Result<Vec<_>, _>>()?;
+    let elements = values.iter().map(Value::as_ref).collect::<Result<Vec<_>, _>>();
+    elements.and_then(|elements| of_elements(&elements)).map_err(|error| DecodeError::new(error.to_string()))
 }
 
 /// Reads an array of one dimension, whatever index its elements begin with.

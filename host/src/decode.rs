@@ -1,6 +1,6 @@
 //! From values of a result to Rust values.
 
-use crate::{Interval, array, calendar};
+use crate::{Interval, Value, array, calendar};
 use montrs_driver_abi::ValueRef;
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -32,6 +32,42 @@ pub trait Decode<'r>: Sized {
     ///
     /// When the value does not fit the type. Column, types and row are added by whoever calls.
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError>;
+
+    /// Makes of a text what [`decode`](Self::decode) then reads: a field of a composite comes as the text that the database
+    /// prints for it, whatever its type. A type that wraps a number, a boolean, bytes or a vector lets that type do it; for others
+    /// the text is what is read.
+    ///
+    /// ```
+    /// use montrs_orm::{Decode, DecodeError, Value, ValueRef};
+    ///
+    /// struct Celsius(f64);
+    ///
+    /// impl<'r> Decode<'r> for Celsius {
+    ///     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
+    ///         f64::decode(value).map(Celsius)
+    ///     }
+    ///     fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+    ///         f64::value_of_text(text)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the text is not one of such a value.
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    /// The same for several of these: an array; for `u8`, bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`value_of_text`](Self::value_of_text).
+    #[doc(hidden)]
+    fn value_of_vec_text(text: &str) -> Result<Value, DecodeError> {
+        array::of_text(text, Self::value_of_text)
+    }
 
     /// Reads several of these from one value: an array; for `u8`, bytes.
     ///
@@ -139,6 +175,20 @@ impl Decode<'_> for bool {
             other => Err(DecodeError::unexpected(other)),
         }
     }
+
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        match text {
+            "t" | "true" => Ok(Value::Bool(true)),
+            "f" | "false" => Ok(Value::Bool(false)),
+            _ => Err(not_text_of("boolean", text)),
+        }
+    }
+}
+
+/// A text that is read as a number or boolean, and is none.
+#[cold]
+fn not_text_of(what: &str, text: &str) -> DecodeError {
+    DecodeError::new(format!("{text:?} is not the text of a {what}"))
 }
 
 macro_rules! integers {
@@ -159,6 +209,10 @@ macro_rules! integers {
                 };
                 <$type>::try_from(wide).map_err(|_| DecodeError::outside(wide, <$type>::MIN, <$type>::MAX))
             }
+
+            fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+                text.parse().map(Value::I64).map_err(|_| not_text_of("number of 64 bits", text))
+            }
         })*
     };
 }
@@ -172,6 +226,15 @@ impl<'r> Decode<'r> for u8 {
         u8::try_from(wide).map_err(|_| DecodeError::outside(wide, u8::MIN, u8::MAX))
     }
 
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        i64::value_of_text(text)
+    }
+
+    fn value_of_vec_text(text: &str) -> Result<Value, DecodeError> {
+        bytes_of_text(text)
+            .ok_or_else(|| DecodeError::new(format!("{text:?} is not the text of bytes, such as \\x00ff")))
+    }
+
     #[inline]
     fn decode_vec(value: ValueRef<'r>) -> Result<Vec<Self>, DecodeError> {
         match value {
@@ -179,6 +242,14 @@ impl<'r> Decode<'r> for u8 {
             other => <&[u8]>::decode(other).map(<[u8]>::to_vec),
         }
     }
+}
+
+/// Bytes as `\x` and two digits for each.
+fn bytes_of_text(text: &str) -> Option<Value> {
+    let digits = text.strip_prefix("\\x").filter(|digits| digits.len() % 2 == 0)?.as_bytes();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |pair: &[u8]| u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).ok();
+    digits.chunks_exact(2).map(byte).collect::<Option<_>>().map(Value::Bytes)
 }
 
 /// Integers that are decimals, or the text of one, where they are longer than 64 bits.
@@ -217,6 +288,10 @@ impl Decode<'_> for f64 {
             other => Err(DecodeError::unexpected(other)),
         }
     }
+
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        text.parse().map(Value::F64).map_err(|_| not_text_of("floating-point number", text))
+    }
 }
 
 /// The number of which a decimal is the shortest text, zeros at its end aside.
@@ -239,6 +314,10 @@ impl Decode<'_> for f32 {
             return Ok(narrow);
         }
         Err(DecodeError::new(format!("{wide} has no exact form as f32: use f64")))
+    }
+
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        text.parse().map(Value::F32).map_err(|_| not_text_of("floating-point number", text))
     }
 }
 
@@ -322,6 +401,10 @@ impl<'r> Decode<'r> for &'r [u8] {
 }
 
 impl<'r> Decode<'r> for Cow<'r, [u8]> {
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        u8::value_of_vec_text(text)
+    }
+
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Uuid(v) => Ok(Cow::Owned(v.into())),
@@ -336,6 +419,10 @@ impl<'r, T: Decode<'r>> Decode<'r> for Vec<T> {
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         T::decode_vec(value)
     }
+
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        T::value_of_vec_text(text)
+    }
 }
 
 /// An array, or bytes where the values are bytes, of exactly this length.
@@ -344,6 +431,10 @@ impl<'r, T: Decode<'r>, const N: usize> Decode<'r> for [T; N] {
         T::decode_vec(value)?
             .try_into()
             .map_err(|values: Vec<T>| DecodeError::new(format!("it has {} elements, and {N} are read", values.len())))
+    }
+
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        T::value_of_vec_text(text)
     }
 }
 
@@ -354,6 +445,10 @@ impl<'r, T: Decode<'r>> Decode<'r> for Option<T> {
             ValueRef::Null => Ok(None),
             other => T::decode(other).map(Some),
         }
+    }
+
+    fn value_of_text(text: &str) -> Result<Value, DecodeError> {
+        T::value_of_text(text)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Lengths of time: what databases call an interval, and `std::time::Duration`.
 
+pub(crate) mod printed;
+
 use crate::{Decode, DecodeError, Encode, EncodeError, Encoded};
 use montrs_driver_abi::ValueRef;
 use std::{fmt, str::FromStr, time::Duration};
@@ -11,7 +13,8 @@ pub(crate) const MICROSECONDS_A_DAY: i128 = 86_400_000_000;
 /// a day 23 to 25 hours.
 ///
 /// Its text, which is what a database without intervals holds, is that of ISO 8601 in these three units: `P14M3DT-4.5S` is
-/// 14 months and 3 days less 4.5 seconds. Years, weeks, hours and minutes are read too.
+/// 14 months and 3 days less 4.5 seconds. Years, weeks, hours and minutes are read too. A column of text may also hold it as
+/// databases with intervals print it, `1 year 2 mons 3 days -00:00:04.5`.
 ///
 /// ```
 /// use montrs_orm::Interval;
@@ -153,7 +156,7 @@ impl Decode<'_> for Interval {
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Interval { months, days, microseconds } => Ok(Self { months, days, microseconds }),
-            ValueRef::Text(text) => text.parse(),
+            ValueRef::Text(text) => printed::read(text).map_or_else(|| text.parse(), Ok),
             other => Err(DecodeError::unexpected(other)),
         }
     }

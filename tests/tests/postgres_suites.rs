@@ -4,6 +4,8 @@
 mod bad_values;
 #[path = "checks.rs"]
 mod checks;
+#[path = "composites.rs"]
+mod composites;
 #[path = "derives.rs"]
 mod derives;
 #[path = "dropped_futures.rs"]

@@ -275,6 +275,7 @@ const NOTES: &str = r#"| `Value`, `ValueRef` | | any | any |
 | a struct of one field that derives `SqlType` | | as the field | as the field |
 | an enum that derives `SqlType` | | `TEXT` | an enum of the database, `text` |
 | an enum with `repr` that derives `SqlType` | | as the integer | as the integer |
+| a struct with `#[orm(composite)]` that derives `SqlType` | | `TEXT` | a composite of the database, `text` |
 
 `chrono`, `json`, `rust_decimal` and `uuid` are on unless switched off; `bigdecimal`, `jiff` and `time` are to be switched on.
 
@@ -291,8 +292,12 @@ const NOTES: &str = r#"| `Value`, `ValueRef` | | any | any |
 - **Arrays** have one dimension, and elements of one type. Those of more dimensions are `Value::Array`. `Vec<u8>` is bytes.
 - **JSON**: `Json<T>` reads text as well, and borrows from it where `T` does. PostgreSQL has no NUL in text or `jsonb`.
 - **Addresses** of a network, such as `10.0.0.0/8`, are read into `String`.
-- **What is not known here**, such as a range or a composite, is the database's text, and read into `String`, or `Value`. A column
-  that cannot be read, or is not of the expected type, is an error of who reads it: the rest of the row can be read.
+- **Composites** cross as text, `(1,"a b",)`, which is what a database without such types stores. Fields go by their order, and are
+  of any type above that owns what it holds; so are the composites of an array. Dates are of the years 1 to 9999, PostgreSQL rounds
+  times to microseconds there, and its settings `DateStyle` and `IntervalStyle` have to be the default ones. In a comparison it wants
+  to be told the type: `home = $1::address`. Without a struct, a composite is read into `String`.
+- **What is not known here**, such as a range, is the database's text, and read into `String`, or `Value`. A column that cannot be
+  read, or is not of the expected type, is an error of who reads it: the rest of the row can be read.
 "#;
 
 #[test]

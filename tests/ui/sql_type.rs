@@ -9,6 +9,12 @@ struct Pair {
 }
 
 #[derive(SqlType)]
+#[orm(composite)]
+struct Address<'a> {
+    street: &'a str,
+}
+
+#[derive(SqlType)]
 enum Shape {
     Point,
     Circle(f64),

@@ -9,11 +9,12 @@ use syn::{Attribute, Expr, ExprLit, ExprPath, Lit, LitStr, Meta, Token, Type, pa
 
 const STRUCT: [&str; 1] = ["rename_all"];
 const FIELD: [&str; 7] = ["rename", "default", "skip", "flatten", "prefix", "try_from", "json"];
-const SQL_TYPE: [&str; 2] = ["transparent", "rename_all"];
+const SQL_STRUCT: [&str; 2] = ["transparent", "composite"];
 const VARIANT: [&str; 1] = ["rename"];
 
-/// Attributes of a field that contradict each other, and why.
-const CONFLICTS: [(&str, &str, &str); 9] = [
+/// Attributes that contradict each other, and why.
+const CONFLICTS: [(&str, &str, &str); 10] = [
+    ("transparent", "composite", "a struct is as its field is, or a composite of its fields"),
     ("skip", "rename", "a skipped field reads no column"),
     ("skip", "flatten", "a skipped field reads no columns"),
     ("skip", "try_from", "a skipped field reads no column"),
@@ -85,17 +86,23 @@ pub(crate) fn of_field(attributes: &[Attribute], problems: &mut Problems) -> Sou
     }
 }
 
-/// Reads the attributes of a type that is the value of one column; nothing where the spelling of its labels is not told.
-pub(crate) fn of_sql_type(attributes: &[Attribute], owner: &str, problems: &mut Problems) -> Option<RenameAll> {
-    let known: &[&'static str] = if owner == "struct" { &SQL_TYPE[..1] } else { &SQL_TYPE[1..] };
-    let given = Given::read(attributes, owner, known, ("variant", &VARIANT), problems);
+/// Reads the attributes of a struct that is the value of one column: whether it is a composite.
+pub(crate) fn is_composite(attributes: &[Attribute], problems: &mut Problems) -> bool {
+    let given = Given::read(attributes, "struct", &SQL_STRUCT, ("variant", &VARIANT), problems);
+    given.check_conflicts(problems);
     given.flag("transparent", problems);
+    given.flag("composite", problems)
+}
+
+/// Reads the attributes of an enum; nothing where the spelling of its labels is not told.
+pub(crate) fn of_enum(attributes: &[Attribute], problems: &mut Problems) -> Option<RenameAll> {
+    let given = Given::read(attributes, "enum", &STRUCT, ("struct", &SQL_STRUCT), problems);
     given.rename_all(problems)
 }
 
 /// Reads the attributes of an enum's variant: its label.
 pub(crate) fn of_variant(attributes: &[Attribute], problems: &mut Problems) -> Option<LitStr> {
-    let given = Given::read(attributes, "variant", &VARIANT, ("enum", &SQL_TYPE[1..]), problems);
+    let given = Given::read(attributes, "variant", &VARIANT, ("enum", &STRUCT), problems);
     given.text("rename", "label", problems)
 }
 

@@ -15,6 +15,7 @@
 #![deny(missing_docs)]
 
 mod attributes;
+mod composite;
 mod from_row;
 mod problems;
 mod rename_all;
@@ -159,6 +160,13 @@ pub fn derive_to_params(input: TokenStream) -> TokenStream {
 ///     Low = 1,                                // as the integer 1, of 16 bits
 ///     High = 10,
 /// }
+///
+/// #[derive(SqlType)]
+/// #[orm(composite)]
+/// struct Address {                            // as CREATE TYPE address AS (street TEXT, zip INTEGER)
+///     street: String,
+///     zip: Option<i32>,
+/// }
 /// ```
 ///
 /// - A struct of one field is as that field is. `#[orm(transparent)]` may say so.
@@ -166,12 +174,15 @@ pub fn derive_to_params(input: TokenStream) -> TokenStream {
 ///   `FromRow`, by the rules of serde. That is also how a database's own enum is read and bound: PostgreSQL takes a text for
 ///   `CREATE TYPE mood AS ENUM ('sad', 'so happy')` and refuses one that is no label.
 /// - An enum with `#[repr(i32)]` or another integer is that integer, by its discriminants.
+/// - A struct with `#[orm(composite)]` is a composite: its fields in the order in which the database's type has them, whatever
+///   their names. Fields are values of columns, other composites and vectors among them, and own what they hold. A database
+///   without such types stores the same text, the literal of a row: `("High Street",)`.
 ///
 /// What is read and is no label or discriminant is an error that names those that are. Vectors of such types are arrays.
 ///
 /// # Compile errors
 ///
-/// Structs of no or several fields, variants with fields, two variants of one label, structs with two lifetimes, and attributes
+/// Structs of no or several fields that are no composites, composites that borrow, variants with fields, two variants of one label, structs with two lifetimes, and attributes
 /// that are unknown or mean nothing.
 #[proc_macro_derive(SqlType, attributes(orm))]
 pub fn derive_sql_type(input: TokenStream) -> TokenStream {

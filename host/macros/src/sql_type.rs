@@ -1,16 +1,16 @@
 //! The code that makes a type the value of one column: implementations of `Encode`, `Decode` and `FromRow`.
 
-use crate::attributes;
 use crate::from_row::{at, mentions, parameters};
 use crate::problems::Problems;
 use crate::rename_all::RenameAll;
 use crate::row_type::lifetime;
+use crate::{attributes, composite};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use std::collections::HashMap;
 use syn::{
     Attribute, Data, DataEnum, DataStruct, DeriveInput, Field, Fields, GenericParam, Ident, Lifetime, LifetimeParam,
-    Member, parse_quote,
+    Member, WherePredicate, parse_quote,
 };
 
 /// The integers that an enum can be represented by.
@@ -20,7 +20,7 @@ const INTEGERS: [&str; 12] = ["i8", "i16", "i32", "i64", "i128", "isize", "u8", 
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let mut problems = Problems::default();
     let codec = match &input.data {
-        Data::Struct(data) => new_type(input, data, &mut problems),
+        Data::Struct(data) => structure(input, data, &mut problems),
         Data::Enum(data) => enumeration(input, data, &mut problems),
         Data::Union(_) => {
             problems.add(&input.ident, "SqlType cannot be derived for a union");
@@ -34,43 +34,55 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
 
 /// How a value is written and read.
 #[derive(Default)]
-struct Codec {
-    /// The type that it is written and read as, where generics of its own are in that.
-    inner: Option<TokenStream>,
-    encode: TokenStream,
+pub(crate) struct Codec {
+    /// What writing it requires of its generics.
+    pub(crate) written: Vec<WherePredicate>,
+    /// What reading it requires of its generics.
+    pub(crate) read: Vec<WherePredicate>,
+    pub(crate) encode: TokenStream,
     /// Of `__value`.
-    decode: TokenStream,
+    pub(crate) decode: TokenStream,
+    /// The type that its text is read as, where that is another than text.
+    pub(crate) text: Option<TokenStream>,
 }
 
-/// A struct around one value.
-fn new_type(input: &DeriveInput, data: &DataStruct, problems: &mut Problems) -> Option<Codec> {
-    attributes::of_sql_type(&input.attrs, "struct", problems);
-    data.fields.iter().for_each(|field| attributes::of_nothing(&field.attrs, "the only field of a new type", problems));
+/// A struct around one value, or a composite where an attribute says so.
+fn structure(input: &DeriveInput, data: &DataStruct, problems: &mut Problems) -> Option<Codec> {
+    let is_composite = attributes::is_composite(&input.attrs, problems);
+    let owner = if is_composite { "a field of a composite" } else { "the only field of a new type" };
+    data.fields.iter().for_each(|field| attributes::of_nothing(&field.attrs, owner, problems));
+    if is_composite {
+        return composite::codec(input, data, problems);
+    }
     let mut fields = data.fields.iter();
     let (Some(Field { ty, ident, .. }), None) = (fields.next(), fields.next()) else {
         let count = data.fields.len();
         let message = format!(
-            "SqlType is one value of a column, so its struct has one field, and this one has {count}; a struct that is JSON is \
-             read and bound as `Json<{name}>`, and one that is several columns derives `FromRow` and `ToParams`",
+            "SqlType is one value of a column, so its struct has one field, and this one has {count}; a struct that is a \
+             composite says `#[orm(composite)]`, one that is JSON is read and bound as `Json<{name}>`, and one that is several \
+             columns derives `FromRow` and `ToParams`",
             name = input.ident,
         );
         problems.add(&input.ident, message);
         return None;
     };
+    let row = row_lifetime(input.generics.lifetimes().next().map(|param| &param.lifetime));
     let member = ident.clone().map_or(Member::from(0), Member::Named);
     let is_generic = mentions(ty.to_token_stream(), &parameters(&input.generics));
     Some(Codec {
-        inner: is_generic.then(|| ty.to_token_stream()),
+        written: is_generic.then(|| parse_quote!(#ty: ::montrs_orm::Encode)).into_iter().collect(),
+        read: is_generic.then(|| parse_quote!(#ty: ::montrs_orm::Decode<#row>)).into_iter().collect(),
         encode: quote_spanned! { at(ty) => <#ty as ::montrs_orm::Encode>::encode(&self.#member) },
         decode: quote_spanned! { at(ty) =>
             ::core::result::Result::Ok(Self { #member: <#ty as ::montrs_orm::Decode<'_>>::decode(__value)? })
         },
+        text: Some(ty.to_token_stream()),
     })
 }
 
 /// An enum of labels, or of integers where a `repr` says so.
 fn enumeration(input: &DeriveInput, data: &DataEnum, problems: &mut Problems) -> Option<Codec> {
-    let rename_all = attributes::of_sql_type(&input.attrs, "enum", problems);
+    let rename_all = attributes::of_enum(&input.attrs, problems);
     let repr = integer_repr(&input.attrs);
     let mut labels: HashMap<String, &Ident> = HashMap::new();
     let mut variants = Vec::new();
@@ -110,7 +122,6 @@ fn enumeration(input: &DeriveInput, data: &DataEnum, problems: &mut Problems) ->
 fn labelled(variants: &[(&Ident, String)]) -> Codec {
     let (names, labels): (Vec<_>, Vec<_>) = variants.iter().map(|(name, label)| (*name, label)).unzip();
     Codec {
-        inner: None,
         encode: quote_spanned! { Span::mixed_site() =>
             ::core::result::Result::Ok(::montrs_orm::Encoded::Borrowed(::montrs_orm::ValueRef::Text(match self {
                 #(Self::#names => #labels,)*
@@ -124,13 +135,13 @@ fn labelled(variants: &[(&Ident, String)]) -> Codec {
                 ),
             }
         },
+        ..Codec::default()
     }
 }
 
 fn integers(repr: &Ident, variants: &[(&Ident, String)]) -> Codec {
     let names: Vec<_> = variants.iter().map(|(name, _)| name).collect();
     Codec {
-        inner: None,
         encode: quote_spanned! { Span::mixed_site() =>
             match self {
                 #(Self::#names => <#repr as ::montrs_orm::Encode>::encode(const { &(Self::#names as #repr) }),)*
@@ -145,6 +156,8 @@ fn integers(repr: &Ident, variants: &[(&Ident, String)]) -> Codec {
                 ::montrs_orm::DecodeError::unknown_number(__number, &[#((Self::#names as #repr, stringify!(#names))),*])
             )
         },
+        text: Some(repr.to_token_stream()),
+        ..Codec::default()
     }
 }
 
@@ -165,10 +178,24 @@ fn integer_repr(attributes: &[Attribute]) -> Option<Ident> {
     found
 }
 
+/// The lifetime of the row that a value is read from.
+fn row_lifetime(of_type: Option<&Lifetime>) -> Lifetime {
+    of_type.cloned().unwrap_or_else(|| Lifetime::new("'__r", Span::mixed_site()))
+}
+
 fn implementations(input: &DeriveInput, lifetime: Option<&Lifetime>, codec: &Codec) -> TokenStream {
-    let Codec { inner, encode, decode } = codec;
+    let Codec { written: to_write, read: to_read, encode, decode, text } = codec;
     let name = &input.ident;
-    let row = lifetime.cloned().unwrap_or_else(|| Lifetime::new("'__r", Span::mixed_site()));
+    let row = row_lifetime(lifetime);
+    let text = text.as_ref().map(|ty| {
+        quote_spanned! { Span::mixed_site() =>
+            fn value_of_text(
+                __text: &::core::primitive::str,
+            ) -> ::core::result::Result<::montrs_orm::Value, ::montrs_orm::DecodeError> {
+                <#ty as ::montrs_orm::Decode<#row>>::value_of_text(__text)
+            }
+        }
+    });
     let (_, ty_generics, _) = input.generics.split_for_impl();
 
     let mut written = input.generics.clone();
@@ -176,9 +203,9 @@ fn implementations(input: &DeriveInput, lifetime: Option<&Lifetime>, codec: &Cod
     if lifetime.is_none() {
         read.params.insert(0, GenericParam::Lifetime(LifetimeParam::new(row.clone())));
     }
-    if let Some(inner) = inner {
-        written.make_where_clause().predicates.push(parse_quote!(#inner: ::montrs_orm::Encode));
-        read.make_where_clause().predicates.push(parse_quote!(#inner: ::montrs_orm::Decode<#row>));
+    if !to_read.is_empty() {
+        written.make_where_clause().predicates.extend(to_write.iter().cloned());
+        read.make_where_clause().predicates.extend(to_read.iter().cloned());
     }
     let (encode_generics, _, encode_where) = written.split_for_impl();
     let (decode_generics, _, decode_where) = read.split_for_impl();
@@ -200,6 +227,8 @@ fn implementations(input: &DeriveInput, lifetime: Option<&Lifetime>, codec: &Cod
             ) -> ::core::result::Result<Self, ::montrs_orm::DecodeError> {
                 #decode
             }
+
+            #text
         }
 
         #[automatically_derived]
@@ -264,6 +293,15 @@ mod tests {
     }
 
     #[test]
+    fn composites_write_and_read_their_fields_in_order() {
+        let text = expanded("#[orm(composite)] struct Pair<T> { first: T, r#type: Option<i64> }");
+        assert!(text.contains("T: for<'__field> ::montrs_orm::Decode<'__field>"), "{text}");
+        assert!(text.contains(r#"&["first", "type"]"#), "{text}");
+        let text = expanded("#[orm(composite)] struct Point(f64, f64);");
+        assert!(text.contains(r#"CompositeWriter::push(&mut __fields, "1", &self.1)?"#), "{text}");
+    }
+
+    #[test]
     fn what_is_no_value_of_one_column_is_explained() {
         for (input, part) in [
             ("struct A { x: i64, y: i64 }", "has one field, and this one has 2"),
@@ -275,7 +313,16 @@ mod tests {
             ("#[repr(u8)] enum A { #[orm(rename = \"b\")] B }", "which have no labels"),
             ("#[repr(u8)] #[orm(rename_all = \"lowercase\")] enum A { B }", "`rename_all` means nothing"),
             ("struct A(#[orm(rename = \"x\")] i64);", "takes no attributes"),
-            ("#[orm(transparent)] enum A { B }", "unknown attribute `transparent` (an enum takes `rename_all`)"),
+            ("#[orm(composite)] struct A { #[orm(json)] x: i64 }", "a field of a composite takes no attributes"),
+            ("#[orm(composite)] struct A;", "at least one field"),
+            ("#[orm(composite)] struct A<'a> { x: &'a str }", "they own what they hold"),
+            ("#[orm(composite = \"a\")] struct A { x: i64 }", "`composite` takes no value"),
+            ("#[orm(composite, transparent)] struct A { x: i64 }", "`transparent` and `composite` exclude each other"),
+            ("#[orm(composite)] enum A { B }", "`composite` is an attribute of a struct"),
+            (
+                "#[orm(transparent)] enum A { B }",
+                "`transparent` is an attribute of a struct (an enum takes `rename_all`)",
+            ),
             ("enum A { #[orm(rename_all = \"lowercase\")] B }", "is an attribute of an enum"),
         ] {
             let error = error(input);

@@ -3,7 +3,7 @@
 //! Text and numbers are read too, since some databases have no types for dates, or none for the results of functions:
 //!
 //! - text in the forms of ISO 8601: `2024-02-29`, `23:59`, `23:59:59.5`, both with a blank or `T` between, and at the end `Z`,
-//!   `+01`, `+01:00` or `+0100`, before which a blank may stand; years of more than four digits have a sign;
+//!   `+01`, `+01:00`, `+0100` or `+01:00:00`, before which a blank may stand; years of more than four digits have a sign;
 //! - a floating-point number from 0 to below 5373484.5 as a Julian day, to the millisecond;
 //! - other numbers as seconds since 1970-01-01 00:00:00 UTC, where they lie in the years -4713 to 9999. An integer that would
 //!   be a Julian day as well, which are those of the first 63 days of 1970, is refused: nobody knows what it means.
@@ -196,7 +196,10 @@ impl Text<'_> {
         };
         let hours = self.number(2..=2)?;
         let minutes = if self.skip(b':') || !self.0.is_empty() { self.number(2..=2)? } else { 0 };
-        (hours < 24 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
+        // Zones had them before there was a standard time.
+        let seconds = if self.skip(b':') { self.number(2..=2)? } else { 0 };
+        let is_within = hours < 24 && minutes < 60 && seconds < 60;
+        is_within.then_some(Some(sign * (hours * 3600 + minutes * 60 + seconds)))
     }
 }
 
@@ -233,6 +236,7 @@ mod tests {
         assert_eq!(at("1970-01-01 00:00:00+0100"), Ok((-3600, 0)));
         assert_eq!(at("1970-01-01t00:00:00-01:30"), Ok((5400, 0)));
         assert_eq!(at("1970-01-01 01:00 +01:00"), Ok((0, 0)));
+        assert_eq!(at("1970-01-01 00:00:00-00:19:32"), Ok((1172, 0)));
         assert_eq!(time(ValueRef::Text("12:34")), Ok(45_240_000_000_000));
         assert_eq!(timestamp(ValueRef::Text("1970-01-02")).map(|at| at.seconds), Ok(86_400));
         // Midnight is half a Julian day.
@@ -265,6 +269,7 @@ mod tests {
             "2023-01-01 12:00+1",
             "2023-01-01 12:00+24",
             "2023-01-01 12:00+00:6",
+            "2023-01-01 12:00+00:00:60",
         ] {
             assert!(instant(ValueRef::Text(text)).is_err(), "{text}");
         }
