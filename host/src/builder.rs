@@ -7,8 +7,10 @@ use crate::{
     replicas::Replicas,
 };
 use montrs_driver_loader as loader;
-use std::{env::VarError, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{env::VarError, path::PathBuf, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
+
+mod settings;
 
 /// Settings for opening a database; made by [`Database::builder`].
 ///
@@ -68,13 +70,13 @@ impl DatabaseBuilder {
         self
     }
 
-    /// The most connections that are open at once. Defaults to 10, or to what the database can have if that is less.
+    /// The most connections that are open at once, at least 1. Defaults to 10, or to what the database can have if that is less.
     pub fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = Some(max);
         self
     }
 
-    /// How many connections are kept open, used or not. So many are opened by [`connect`](Self::connect), and at least one;
+    /// How many connections are kept open, used or not, at most [`max_connections`](Self::max_connections). So many are opened by [`connect`](Self::connect), and at least one;
     /// those that are lost later are replaced within 30 seconds. Defaults to 0.
     pub fn min_connections(mut self, min: usize) -> Self {
         self.min_connections = Some(min);
@@ -82,36 +84,38 @@ impl DatabaseBuilder {
     }
 
     /// How long a caller may wait for a connection. That includes the opening of a new one, which is tried again as long as
-    /// the failure is one that may pass, such as a server that restarts. Defaults to 30 seconds.
+    /// the failure is one that may pass, such as a server that restarts, and the hooks. At least 1 millisecond; defaults to
+    /// 30 seconds.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = Some(timeout);
         self
     }
 
     /// How long a connection may be idle before it is closed, unless it is one of
-    /// [`min_connections`](Self::min_connections); a quarter of the time more may pass. Zero is for ever. Defaults to 10
-    /// minutes. The only connection of a database that can have no other, such as one in memory, is never closed.
+    /// [`min_connections`](Self::min_connections); a quarter of the time more may pass, and 10 milliseconds. Zero is
+    /// for ever; otherwise at least 1 millisecond. Defaults to 10 minutes. The only connection of a database that can have no other, such as one in memory, is never closed.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = Some(timeout);
         self
     }
 
     /// How long a connection may be open: then it is closed when it is given back, or while it is idle. Each connection gets
-    /// up to a tenth less, at random, so that those that were opened together do not end together. Zero is for ever. Defaults
-    /// to 30 minutes. The only connection of a database that can have no other is never closed.
+    /// up to a tenth less, at random, so that those that were opened together do not end together. Zero is for ever;
+    /// otherwise at least 1 millisecond. However short it is, no more than about a tenth of the time is spent on replacing those that
+    /// are kept open. Defaults to 30 minutes. The only connection of a database that can have no other is never closed.
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.max_lifetime = Some(lifetime);
         self
     }
 
     /// A connection that was not checked out for this long is asked for a sign of life before it is given out, and replaced
-    /// when it gives none within 5 seconds. Zero is each time; [`Duration::MAX`] is never. Defaults to 1 second.
+    /// when it gives none within 5 seconds, or half of [`acquire_timeout`](Self::acquire_timeout). Zero is each time; [`Duration::MAX`] is never. Defaults to 1 second.
     pub fn check_after(mut self, idle: Duration) -> Self {
         self.check_after = Some(idle);
         self
     }
 
-    /// How many prepared statements a connection keeps. Defaults to 100.
+    /// How many prepared statements a connection keeps, at least 1. Defaults to 100.
     pub fn statement_cache_capacity(mut self, capacity: usize) -> Self {
         self.statement_cache_capacity = Some(capacity);
         self
@@ -119,7 +123,8 @@ impl DatabaseBuilder {
 
     /// What is done with each connection when it was opened, and again after each reset, which undoes what a user has changed in
     /// the session: what is set here is there for every user. A hook that fails or panics closes the connection, and is the
-    /// error of who waits for it. A hook that changes settings makes each return of a connection a reset; what the URL can set
+    /// error of who waits for it: that of the hook, or [`Configuration`](DbErrorKind::Configuration) for a panic. One that does
+    /// not end is named by the [`PoolTimeout`](DbErrorKind::PoolTimeout) of those who wait. A hook that changes settings makes each return of a connection a reset; what the URL can set
     /// costs nothing.
     ///
     /// ```no_run
@@ -142,8 +147,9 @@ impl DatabaseBuilder {
     }
 
     /// What is done with a connection each time before it is given out. When it fails or panics with an idle connection, that is
-    /// closed and a new one is opened; with a new one, it is the error of who waits. What it changes in the session is reset when
-    /// the connection comes back. It may take as long as [`acquire_timeout`](Self::acquire_timeout).
+    /// closed and a new one is opened; with a new one, it is the error of who waits, as for
+    /// [`after_connect`](Self::after_connect). What it changes in the session is reset when the connection comes back. It may take
+    /// as long as is left of [`acquire_timeout`](Self::acquire_timeout).
     pub fn before_acquire<F>(mut self, hook: F) -> Self
     where
         F: for<'s> Fn(&'s mut Session) -> HookFuture<'s> + Send + Sync + 'static,
@@ -263,33 +269,6 @@ impl DatabaseBuilder {
             DbError::new(DbErrorKind::Configuration, problem)
                 .fixed_by("Set it to the database's URL; `montrs-db drivers` lists the schemes that are served.")
                 .fixed_by("Or name the database in the program: Database::connect(url).")
-        })
-    }
-
-    fn pool_options(&self) -> Result<PoolOptions, DbError> {
-        let positive = |name: &str, value: usize| {
-            NonZeroUsize::new(value)
-                .ok_or_else(|| DbError::new(DbErrorKind::Configuration, format!("{name} is 0; it must be at least 1")))
-        };
-        let max_connections = positive("max_connections", self.max_connections.unwrap_or(10))?.get();
-        let min_connections = self.min_connections.unwrap_or(0);
-        if min_connections > max_connections {
-            let message = format!("min_connections is {min_connections}, more than max_connections, {max_connections}");
-            return Err(DbError::new(DbErrorKind::Configuration, message));
-        }
-        let unless_zero =
-            |limit: Option<Duration>, default| Some(limit.unwrap_or(default)).filter(|limit| !limit.is_zero());
-        Ok(PoolOptions {
-            max_connections,
-            min_connections,
-            acquire_timeout: self.acquire_timeout.unwrap_or(Duration::from_secs(30)),
-            idle_timeout: unless_zero(self.idle_timeout, Duration::from_secs(10 * 60)),
-            max_lifetime: unless_zero(self.max_lifetime, Duration::from_secs(30 * 60)),
-            check_after: self.check_after.unwrap_or(Duration::from_secs(1)),
-            statement_cache_capacity: positive(
-                "statement_cache_capacity",
-                self.statement_cache_capacity.unwrap_or(100),
-            )?,
         })
     }
 }

@@ -103,11 +103,8 @@ impl Pool {
         for _ in 0..self.0.options.min_connections.max(1) {
             let mut lease = self.lease(self.permit().await?, at);
             // Without trying again: what is wrong with the settings should show at once.
-            let within = self.0.options.acquire_timeout;
-            lease.open(within).await.unwrap_or_else(|_| {
-                let message = format!("no connection could be opened within {within:?} (acquire_timeout)");
-                Err(DbError::new(DbErrorKind::Connection, message))
-            })?;
+            let opened = lease.open(self.0.options.acquire_timeout).await;
+            opened.unwrap_or_else(|late| Err(lease.none_was_opened(DbErrorKind::Connection, Some(late), None)))?;
             connections.push(lease);
         }
         Ok(())
@@ -116,31 +113,18 @@ impl Pool {
     /// A connection that is ready for use.
     pub(crate) async fn acquire(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
         let begun = tokio::time::Instant::now();
+        let deadline = begun.checked_add(self.0.options.acquire_timeout).unwrap_or_else(|| begun + FOR_EVER);
         let mut lease = self.lease(self.permit().await?, at);
-        let is_fresh = lease.is_fresh;
-        if let Some(connection) = &mut lease.connection
-            && !(connection.is_usable(is_fresh, &self.0.hooks).await && self.before_acquire(connection).await.is_ok())
-        {
-            lease.discard();
-        }
+        let failure = lease.reuse(deadline).await;
         // What is idle beside one that is dead is dead as well, mostly: it is not tried.
         if lease.connection.is_none() {
-            let deadline = begun.checked_add(self.0.options.acquire_timeout);
-            lease.fill(deadline.unwrap_or_else(|| begun + FOR_EVER)).await?;
-            if let Some(connection) = &mut lease.connection
-                && let Err(error) = self.before_acquire(connection).await
-            {
+            lease.fill(deadline, failure).await?;
+            if let Err(error) = lease.before_acquire(deadline).await {
                 lease.discard();
                 return Err(error);
             }
         }
         Ok(PooledSession { lease: Some(lease) })
-    }
-
-    async fn before_acquire(&self, connection: &mut Pooled) -> Result<(), DbError> {
-        (connection.is_set_up, connection.used) = (false, Instant::now());
-        let hook = self.0.hooks.before_acquire.as_ref();
-        hooks::run(hook, "before_acquire", &mut connection.session, self.0.options.acquire_timeout).await
     }
 
     async fn permit(&self) -> Result<SemaphorePermit<'_>, DbError> {
@@ -163,7 +147,7 @@ impl Pool {
     fn lease(&self, permit: SemaphorePermit<'_>, at: &'static Location<'static>) -> Lease {
         let now = Instant::now();
         let mut connections = self.connections();
-        let number = connections.holders.enter(Some(Holder { at, since: now }));
+        let number = connections.holders.enter(Holder { at: Some(at), since: now });
         connections.counts.acquired += 1;
         let mut connection = connections.idle.pop();
         drop(connections);

@@ -8,8 +8,9 @@ use std::{num::NonZeroUsize, ptr};
 /// The prepared statements of a session.
 pub(crate) struct Statements {
     all: Vec<Prepared>,
-    /// Where in `all` the statement of a text is.
+    /// Where in `all` the statement of a text is. Without a limit of its own, for which it would reserve the memory at once.
     by_text: LruCache<Sql, usize>,
+    capacity: NonZeroUsize,
     /// Where the statement is that was used last.
     current: usize,
 }
@@ -25,7 +26,7 @@ pub(crate) struct Prepared {
 
 impl Statements {
     pub(crate) fn new(capacity: NonZeroUsize) -> Self {
-        Self { all: Vec::new(), by_text: LruCache::new(capacity), current: 0 }
+        Self { all: Vec::new(), by_text: LruCache::unbounded(), capacity, current: 0 }
     }
 
     /// Finds the statement of this text, which is the current one from now on.
@@ -43,7 +44,7 @@ impl Statements {
     /// Takes a statement in, which is the current one from now on.
     pub(crate) fn add(&mut self, text: Sql, statement: Statement, writes: bool) {
         let prepared = Prepared { statement, layout: Layout::new(text.clone()), writes };
-        let is_full = self.by_text.len() == self.by_text.cap().get();
+        let is_full = self.by_text.len() == self.capacity.get();
         let oldest = if is_full { self.by_text.pop_lru() } else { None };
         self.current = oldest.map_or(self.all.len(), |(_, index)| index);
         self.by_text.put(text, self.current);

@@ -1,6 +1,6 @@
 //! The hooks of a pool, and that nothing of a session gets to its next user.
 
-use montrs_orm::{Database, DatabaseBuilder, DbError, DbErrorKind, Session};
+use montrs_orm::{AiError, Database, DatabaseBuilder, DbError, DbErrorKind, Session};
 use montrs_tests::{Place, builder, differs, on_postgres};
 use std::sync::{
     Arc,
@@ -62,6 +62,12 @@ async fn an_after_connect_that_fails_is_the_error_and_leaves_no_connection() {
     let error = failing.connect().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::UndefinedTable);
     assert!(error.to_string().contains("the hook after_connect failed"), "{error}");
+
+    let panicking = builder(place.url()).after_connect(|_| panic!("{} by the test", "expected"));
+    let error = panicking.connect().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Configuration);
+    assert!(error.to_string().contains("the hook after_connect panicked: expected by the test"), "{error}");
+    assert!(error.suggested_fixes()[0].contains("Mend the hook after_connect"), "{error:?}");
 
     let runs = Count::default();
     let counted = runs.clone();

@@ -1,6 +1,6 @@
 //! The pool: its limits, and what it says when it is exhausted.
 
-use montrs_orm::{Database, DbErrorKind};
+use montrs_orm::{AiError, DbErrorKind};
 use montrs_tests::{Place, builder};
 use std::{
     sync::{
@@ -54,10 +54,33 @@ async fn a_closed_database_refuses_and_frees_its_file() {
 
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
-    let place = Place::new();
-    let zero = |db: Result<Database, montrs_orm::DbError>| db.unwrap_err().kind();
-    assert_eq!(zero(builder(place.url()).max_connections(0).connect().await), DbErrorKind::Configuration);
-    assert_eq!(zero(builder(place.url()).statement_cache_capacity(0).connect().await), DbErrorKind::Configuration);
+    let (place, nanosecond) = (Place::new(), Duration::from_nanos(1));
+    let new = || builder(place.url());
+    for (settings, says, fix) in [
+        (new().max_connections(0), "max_connections is 0", "1 or more"),
+        (new().min_connections(3).max_connections(2), "min_connections is 3, more than max_connections, 2", "Lower"),
+        (new().statement_cache_capacity(0), "statement_cache_capacity is 0", "1 or more"),
+        (new().acquire_timeout(Duration::ZERO), "acquire_timeout is 0ns: no connection", "1 ms or more"),
+        (new().acquire_timeout(nanosecond), "acquire_timeout is 1ns: no connection", "1 ms or more"),
+        (new().idle_timeout(nanosecond), "idle_timeout is 1ns: each connection", "or to 0, which is for ever"),
+        (new().max_lifetime(nanosecond), "max_lifetime is 1ns: each connection", "or to 0, which is for ever"),
+    ] {
+        let error = settings.connect().await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::Configuration, "{says}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.suggested_fixes()[0].contains(fix), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn settings_without_measure_are_as_good_as_no_limit() {
+    let (place, ever) = (Place::new(), Duration::MAX);
+    let settings = builder(place.url()).max_connections(usize::MAX).statement_cache_capacity(usize::MAX);
+    let settings = settings.acquire_timeout(ever).idle_timeout(ever).max_lifetime(ever).check_after(ever);
+    let hooked = settings.before_acquire(|session| Box::pin(session.ping()));
+    let db = hooked.connect().await.unwrap();
+    assert_eq!(db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap(), 1);
+    db.close_within(ever).await.unwrap();
 }
 
 #[test]
@@ -97,7 +120,7 @@ fn a_runtime_without_timers_is_refused() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let error = runtime.block_on(builder(place.url()).connect()).unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Configuration);
-    assert!(montrs_orm::AiError::suggested_fixes(&error)[0].contains("enable_all"), "{error:?}");
+    assert!(error.suggested_fixes()[0].contains("enable_all"), "{error:?}");
 }
 
 async fn poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {

@@ -1,9 +1,12 @@
 //! The pool, when connections die or cannot be opened.
 
 use futures_util::FutureExt;
-use montrs_orm::{Database, DatabaseBuilder, DbErrorKind};
+use montrs_orm::{Database, DatabaseBuilder, DbErrorKind, HookFuture, Session};
 use montrs_tests::builder;
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -93,4 +96,58 @@ async fn who_waits_in_vain_for_a_new_connection_is_told_why_there_is_none() {
     drop(held);
     let mut connection = waiting.await.unwrap();
     assert_eq!(connection.query("number").fetch_scalar::<i64>().await.unwrap(), 1);
+}
+
+/// A hook that never ends, from its second run on.
+fn hangs_later() -> impl for<'s> Fn(&'s mut Session) -> HookFuture<'s> + Send + Sync + 'static {
+    let runs = AtomicU32::new(0);
+    move |_| {
+        let run = runs.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move { if run == 0 { Ok(()) } else { std::future::pending().await } })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_hook_is_told_which_one_does_not_end_and_since_when() {
+    let wait = Duration::from_secs(5);
+    let new = |max| builder("faulty:ok").max_connections(max).acquire_timeout(wait);
+    let told = async |db: Database, says: &str| {
+        let error = db.acquire().await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
+        let text = error.to_string();
+        assert!(text.contains("5s (acquire_timeout)") && text.contains(says), "{text}");
+    };
+    let after_connect = "the hook after_connect has been running for 5.0 s";
+    let error = new(1).after_connect(|_| Box::pin(std::future::pending())).connect().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
+    assert!(error.to_string().contains(after_connect), "{error}");
+
+    let db = new(2).after_connect(hangs_later()).connect().await.unwrap();
+    let _held = db.acquire().await.unwrap();
+    told(db, after_connect).await;
+
+    // The first run is that for an idle connection.
+    let db = new(1).before_acquire(hangs_later()).connect().await.unwrap();
+    drop(db.acquire().await.unwrap());
+    told(db, "the last attempt failed: the hook before_acquire did not end within 5.0s").await;
+
+    let db = new(1).after_release(|_| Box::pin(std::future::pending())).connect().await.unwrap();
+    drop(db.acquire().await.unwrap());
+    let text = db.acquire().await.unwrap_err().to_string();
+    let (at, hook) = (format!("pool_faults.rs:{}:", line!() - 2), "(running the hook after_release for 5.0 s)");
+    assert!(text.contains(&at) && text.contains(hook), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_pool_itself_holds_is_told() {
+    let db = checked(|builder| builder.min_connections(1).after_connect(hangs_later())).await;
+    db.execute("arm ping error=41").await.unwrap();
+    // The connection is found dead, and the opening of another one dropped.
+    assert!(montrs_tests::poll_then_drop(1, db.acquire()).await.is_none());
+    assert_eq!(db.pool_status().open, 0);
+    // The pool looks after it.
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(db.pool_status().longest_hold, None);
+    let text = db.close_within(Duration::from_secs(1)).await.unwrap_err().to_string();
+    assert!(text.contains("by the pool itself (running the hook after_connect for "), "{text}");
 }

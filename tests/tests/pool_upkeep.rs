@@ -186,14 +186,6 @@ async fn what_happened_is_counted() {
 }
 
 #[tokio::test]
-async fn settings_that_contradict_each_other_are_refused() {
-    let place = Place::new();
-    let error = builder(place.url()).min_connections(3).max_connections(2).connect().await.unwrap_err();
-    assert_eq!(error.kind(), DbErrorKind::Configuration);
-    assert!(error.to_string().contains("min_connections is 3"), "{error}");
-}
-
-#[tokio::test]
 async fn the_settings_can_come_from_a_file() {
     let place = Place::new();
     let directory = montrs_tests::private_dir();

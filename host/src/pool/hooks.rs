@@ -1,7 +1,9 @@
 //! What an application wants to be done when a connection is opened, given out or given back.
 
+use super::{Pool, holders::Activity};
 use crate::{DbError, DbErrorKind, Session};
 use std::{
+    any::Any,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
@@ -25,27 +27,56 @@ pub(crate) struct Hooks {
     pub(crate) after_release: Option<Hook>,
 }
 
-/// Runs a hook, if there is one. A panic of it, and too long a time, are errors.
-pub(super) async fn run(
-    hook: Option<&Hook>,
-    name: &str,
-    session: &mut Session,
-    limit: Duration,
-) -> Result<(), DbError> {
-    let Some(hook) = hook else { return Ok(()) };
-    let failed = |what: &str| DbError::new(DbErrorKind::Connection, format!("the hook {name} {what}"));
-    // The call of the hook is part of the future, and so of what is caught.
-    let mut future = pin!(async move { hook(session).await });
-    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll,
-        Err(payload) => {
-            // Its drop might panic again.
-            std::mem::forget(payload);
-            Poll::Ready(Err(failed("panicked")))
-        }
-    });
-    match timeout(limit, caught).await {
-        Ok(done) => done.map_err(|error| error.during(format_args!("the hook {name} failed"))),
-        Err(_) => Err(failed(&format!("took longer than {limit:?}"))),
+/// When a hook is run.
+#[derive(Clone, Copy)]
+pub(super) enum Event {
+    AfterConnect,
+    BeforeAcquire,
+    AfterRelease,
+}
+
+impl Pool {
+    /// Runs the hook for this event, if there is one, for the lease of this number. A panic of it, and too long a time, are
+    /// errors.
+    pub(super) async fn run_hook(
+        &self,
+        event: Event,
+        number: usize,
+        session: &mut Session,
+        limit: Duration,
+    ) -> Result<(), DbError> {
+        let hooks = &self.0.hooks;
+        let (hook, name) = match event {
+            Event::AfterConnect => (&hooks.after_connect, "after_connect"),
+            Event::BeforeAcquire => (&hooks.before_acquire, "before_acquire"),
+            Event::AfterRelease => (&hooks.after_release, "after_release"),
+        };
+        let Some(hook) = hook else { return Ok(()) };
+        let _doing = self.doing(number, Activity::Hook(name));
+        // The call of the hook is part of the future, and so of what is caught.
+        let mut future = pin!(async move { hook(session).await });
+        let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map_err(|error| error.during(format_args!("the hook {name} failed"))),
+            Err(payload) => Poll::Ready(Err(panicked(name, payload))),
+        });
+        timeout(limit, caught).await.unwrap_or_else(|_| {
+            let message = format!("the hook {name} did not end within {limit:.1?}");
+            Err(DbError::new(DbErrorKind::PoolTimeout, message).fixed_by(MEND_IT))
+        })
     }
+}
+
+/// For a hook that takes too long.
+pub(super) const MEND_IT: &str = "Give what the hook waits for a limit of time, or raise acquire_timeout.";
+
+/// The hook is a setting of the program's, and wrong.
+#[cold]
+fn panicked(name: &str, payload: Box<dyn Any + Send>) -> DbError {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let message = format!("the hook {name} panicked: {}", text.unwrap_or("it does not say why"));
+    // Its drop might panic again.
+    std::mem::forget(payload);
+    DbError::new(DbErrorKind::Configuration, message)
+        .fixed_by(format!("Mend the hook {name} of the DatabaseBuilder: it returns what fails as an error."))
 }

@@ -2,7 +2,8 @@
 
 use super::{
     Pool, SHORT,
-    hooks::{self, Hooks},
+    holders::Activity,
+    hooks::{self, Event},
     options::random,
 };
 use crate::{
@@ -11,9 +12,10 @@ use crate::{
 };
 use std::{
     ops::{Deref, DerefMut},
+    pin::pin,
     time::{Duration, Instant},
 };
-use tokio::time::{error::Elapsed, timeout};
+use tokio::time::timeout;
 
 /// A connection that was checked out. Dropping it gives it back, put right on the runtime where that is needed.
 pub(crate) struct PooledSession {
@@ -44,42 +46,17 @@ pub(super) struct Pooled {
 }
 
 impl Pooled {
-    /// Whether it can be given out, after a check where it needs one.
-    pub(super) async fn is_usable(&mut self, is_fresh: bool, hooks: &Hooks) -> bool {
-        // Connections come back clean; this is for one whose reset was cut off with its runtime.
-        if !self.is_set_up && !self.session.is_clean() && self.renew(hooks).await.is_err() {
-            return false;
-        }
-        is_fresh || matches!(timeout(SHORT, self.session.ping()).await, Ok(Ok(())))
-    }
-
-    /// Makes it as good as new.
-    async fn renew(&mut self, hooks: &Hooks) -> Result<(), DbError> {
-        reset_in_time(&mut self.session).await?;
-        hooks::run(hooks.after_connect.as_ref(), "after_connect", &mut self.session, RESET_TIMEOUT).await?;
-        self.is_set_up = true;
-        Ok(())
-    }
-
-    /// What is done when it comes back, before anybody else gets it. After an error it must be given up.
-    async fn come_back(&mut self, hooks: &Hooks) -> Result<(), DbError> {
-        if hooks.after_release.is_some() {
-            if !self.session.is_clean() {
-                self.renew(hooks).await?;
-            }
-            hooks::run(hooks.after_release.as_ref(), "after_release", &mut self.session, RESET_TIMEOUT).await?;
-        }
-        if !self.session.is_clean() {
-            self.renew(hooks).await?;
-        }
-        Ok(())
-    }
-
     /// Whether it was checked out after its time.
     #[inline]
     fn is_expired(&self) -> bool {
         self.expires.is_some_and(|expires| self.used >= expires)
     }
+}
+
+/// A connection was not opened in time: what was going on, and for how long.
+pub(super) struct Late {
+    activity: Activity,
+    time: Duration,
 }
 
 impl Deref for PooledSession {
@@ -124,8 +101,7 @@ impl Drop for PooledSession {
         }
         // Rolling back, or waiting for the end of what was abandoned, must not wait for the next user: locks are held.
         runtime.spawn(async move {
-            let Some(connection) = &mut lease.connection else { return };
-            if connection.come_back(&lease.pool.0.hooks).await.is_err() {
+            if lease.come_back().await.is_err() {
                 lease.discard();
             } else if is_over {
                 lease.close().await;
@@ -135,25 +111,100 @@ impl Drop for PooledSession {
 }
 
 impl Lease {
-    /// Opens a connection, or takes one that has come back. What may succeed the next time is tried again, until then.
-    pub(super) async fn fill(&mut self, deadline: tokio::time::Instant) -> Result<(), DbError> {
+    /// Makes its idle connection ready, or gives that up; then it tells why the hook has failed, if it was that.
+    pub(super) async fn reuse(&mut self, deadline: tokio::time::Instant) -> Option<DbError> {
+        if !self.is_usable().await {
+            self.discard();
+            return None;
+        }
+        let failure = self.before_acquire(deadline).await.err();
+        if failure.is_some() {
+            self.discard();
+        }
+        failure
+    }
+
+    /// Whether its idle connection can be given out, after a check where it needs one.
+    async fn is_usable(&mut self) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        // Connections come back clean; this is for one whose reset was cut off with its runtime.
+        let is_left_over = !connection.is_set_up && !connection.session.is_clean();
+        if self.is_fresh && !is_left_over {
+            return true;
+        }
+        // What is left of the time is for a new one.
+        let limit = SHORT.min(self.pool.0.options.acquire_timeout / 2);
+        let check = async {
+            if is_left_over {
+                self.renew().await?;
+            }
+            match &mut self.connection {
+                Some(connection) if !self.is_fresh => connection.session.ping().await,
+                _ => Ok(()),
+            }
+        };
+        matches!(timeout(limit, check).await, Ok(Ok(())))
+    }
+
+    /// Runs the hook for it.
+    pub(super) async fn before_acquire(&mut self, deadline: tokio::time::Instant) -> Result<(), DbError> {
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        (connection.is_set_up, connection.used) = (false, Instant::now());
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        self.pool.run_hook(Event::BeforeAcquire, self.number, &mut connection.session, left).await
+    }
+
+    /// Makes the connection as good as new.
+    async fn renew(&mut self) -> Result<(), DbError> {
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let resetting = self.pool.doing(self.number, Activity::Resetting);
+        reset_in_time(&mut connection.session).await?;
+        drop(resetting);
+        self.pool.run_hook(Event::AfterConnect, self.number, &mut connection.session, RESET_TIMEOUT).await?;
+        connection.is_set_up = true;
+        Ok(())
+    }
+
+    /// What is done when the connection comes back, before anybody else gets it. After an error it must be given up.
+    async fn come_back(&mut self) -> Result<(), DbError> {
+        if self.pool.0.hooks.after_release.is_some() {
+            self.renew_if_changed().await?;
+            let Some(connection) = &mut self.connection else { return Ok(()) };
+            self.pool.run_hook(Event::AfterRelease, self.number, &mut connection.session, RESET_TIMEOUT).await?;
+        }
+        self.renew_if_changed().await
+    }
+
+    async fn renew_if_changed(&mut self) -> Result<(), DbError> {
+        let is_clean = self.connection.as_mut().is_none_or(|connection| connection.session.is_clean());
+        if is_clean { Ok(()) } else { self.renew().await }
+    }
+
+    /// Opens a connection, or takes one that has come back. What may succeed the next time is tried again, until then;
+    /// `failure` is what has failed before.
+    pub(super) async fn fill(
+        &mut self,
+        deadline: tokio::time::Instant,
+        mut failure: Option<DbError>,
+    ) -> Result<(), DbError> {
         const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-        let (mut pause, mut failure) = (Duration::from_millis(20), None);
+        let mut pause = Duration::from_millis(20);
         loop {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             if left.is_zero() && failure.is_some() {
-                return Err(self.none_was_opened(failure));
+                return Err(self.none_was_opened(DbErrorKind::PoolTimeout, None, failure));
             }
             match self.open(left).await {
-                Err(_elapsed) => return Err(self.none_was_opened(failure)),
+                Err(late) => return Err(self.none_was_opened(DbErrorKind::PoolTimeout, Some(late), failure)),
                 Ok(Err(error)) if may_pass(&error) => failure = Some(error),
                 Ok(opened) => return opened,
             }
             tokio::time::sleep(pause.mul_f64(0.5 + random() / 2.0).min(left)).await;
             pause = LONGEST_PAUSE.min(2 * pause);
             self.connection = self.pool.connections().idle.pop();
-            if let Some(connection) = &mut self.connection {
-                if connection.is_usable(false, &self.pool.0.hooks).await {
+            self.is_fresh = false;
+            if self.connection.is_some() {
+                if self.is_usable().await {
                     return Ok(());
                 }
                 self.discard();
@@ -161,36 +212,47 @@ impl Lease {
         }
     }
 
-    /// The time was up; `failure` is what came of the last attempt before that.
+    /// The time was up: what was going on then, and what has failed before.
     #[cold]
-    fn none_was_opened(&self, failure: Option<DbError>) -> DbError {
+    pub(super) fn none_was_opened(&self, kind: DbErrorKind, late: Option<Late>, failure: Option<DbError>) -> DbError {
         let limit = self.pool.0.options.acquire_timeout;
         let message = format!("no connection could be opened within {limit:?} (acquire_timeout)");
-        match failure {
-            None => DbError::new(DbErrorKind::PoolTimeout, message),
-            Some(failure) => failure.during(format_args!("{message}; the last attempt failed")),
+        match (late, failure) {
+            (Some(Late { activity: Activity::Hook(name), time }), _) => {
+                let seconds = time.as_secs_f64();
+                let message = format!("{message}: the hook {name} has been running for {seconds:.1} s");
+                DbError::new(DbErrorKind::PoolTimeout, message).fixed_by(hooks::MEND_IT)
+            }
+            (_, Some(failure)) => failure.during(format_args!("{message}; the last attempt failed")),
+            (_, None) => DbError::new(kind, message),
         }
     }
 
     /// Opens a connection.
-    pub(super) async fn open(&mut self, within: Duration) -> Result<Result<(), DbError>, Elapsed> {
-        let options = self.pool.0.options;
-        let inner = self.pool.0.clone();
-        let opening = async {
+    pub(super) async fn open(&mut self, within: Duration) -> Result<Result<(), DbError>, Late> {
+        let (pool, number) = (self.pool.clone(), self.number);
+        let mut opening = pin!(async {
+            let inner = &pool.0;
+            let connecting = pool.doing(number, Activity::Opening);
             let connection = inner.database.connect().await?;
+            drop(connecting);
             let has_bulk_load = inner.database.capability(Capability::BULK_LOAD) > 0;
-            let capacity = options.statement_cache_capacity;
+            let capacity = inner.options.statement_cache_capacity;
             let mut session = Session::new(connection, capacity, inner.queue.clone(), has_bulk_load);
-            hooks::run(inner.hooks.after_connect.as_ref(), "after_connect", &mut session, Duration::MAX).await?;
+            pool.run_hook(Event::AfterConnect, number, &mut session, Duration::MAX).await?;
             Ok(session)
-        };
-        let opened: Result<Result<Session, DbError>, Elapsed> = timeout(within, opening).await;
+        });
+        let opened: Result<Result<Session, DbError>, _> = timeout(within, opening.as_mut()).await;
         let now = Instant::now();
         let mut connections = self.pool.connections();
-        let Ok(Ok(session)) = opened else {
-            connections.counts.failed += 1;
-            connections.failed = Some(now);
-            return opened.map(|failed| failed.map(drop));
+        let session = match opened {
+            Ok(Ok(session)) => session,
+            failed => {
+                connections.counts.failed += 1;
+                connections.failed = Some(now);
+                let (activity, time) = connections.holders.activity(number).unwrap_or((Activity::Opening, within));
+                return failed.map(|failed| failed.map(drop)).map_err(|_| Late { activity, time });
+            }
         };
         connections.counts.opened += 1;
         connections.failed = None;
@@ -198,7 +260,7 @@ impl Lease {
         self.connection = Some(Box::new(Pooled {
             session,
             used: now,
-            expires: options.expires(now),
+            expires: self.pool.0.options.expires(now),
             is_set_up: true,
             idle_since: None,
         }));

@@ -1,7 +1,7 @@
 //! What a pool does by itself: it closes connections that are idle or old, and keeps some open.
 
-use super::{Pool, lease::Lease};
-use std::time::Instant;
+use super::{Pool, holders::Holder, lease::Lease, options::LONGEST_PERIOD};
+use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 /// The task that looks after a pool. Dropping it ends the task.
@@ -19,9 +19,12 @@ impl Pool {
         let period = self.0.options.maintenance_period()?;
         let pool = self.clone();
         let task = self.0.runtime.spawn(async move {
+            let mut pause = period;
             loop {
-                tokio::time::sleep(period).await;
+                tokio::time::sleep(pause).await;
+                let begun = Instant::now();
                 pool.tend().await;
+                pause = rest(period, begun.elapsed());
             }
         });
         Some(Maintenance(task.abort_handle()))
@@ -52,7 +55,7 @@ impl Pool {
         })?;
         self.0.permits.try_acquire().ok()?.forget();
         let connection = Some(connections.idle.remove(index));
-        let number = connections.holders.enter(None);
+        let number = connections.holders.enter(Holder { at: None, since: now });
         Some(Lease { pool: self.clone(), number, connection, is_fresh: false })
     }
 
@@ -68,7 +71,27 @@ impl Pool {
             return None;
         }
         permit.forget();
-        let number = connections.holders.enter(None);
+        let number = connections.holders.enter(Holder { at: None, since: Instant::now() });
         Some(Lease { pool: self.clone(), number, connection: None, is_fresh: false })
+    }
+}
+
+/// How long to wait after a round that took so long: with lifetimes so short that what is opened is too old at once, no more
+/// than a tenth of the time goes into opening.
+fn rest(period: Duration, took: Duration) -> Duration {
+    period.max(LONGEST_PERIOD.min(9 * took))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_that_takes_long_is_followed_by_a_longer_rest() {
+        let ms = Duration::from_millis;
+        assert_eq!(rest(ms(10), ms(1)), ms(10));
+        assert_eq!(rest(ms(10), ms(100)), ms(900));
+        assert_eq!(rest(ms(10), Duration::from_secs(60)), LONGEST_PERIOD);
+        assert_eq!(rest(LONGEST_PERIOD, Duration::ZERO), LONGEST_PERIOD);
     }
 }

@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How often a pool is looked after at least.
+pub(super) const LONGEST_PERIOD: Duration = Duration::from_secs(30);
+
 /// What the pool is made with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolOptions {
@@ -46,19 +49,18 @@ impl PoolOptions {
 
     /// How often somebody must look after the connections, if at all.
     pub(super) fn maintenance_period(&self) -> Option<Duration> {
-        const LONGEST: Duration = Duration::from_secs(30);
-        const SHORTEST: Duration = Duration::from_millis(1);
+        const SHORTEST: Duration = Duration::from_millis(10);
         let limits = self.idle_timeout.into_iter().chain(self.max_lifetime);
-        let filling = (self.min_connections > 0).then_some(LONGEST);
+        let filling = (self.min_connections > 0).then_some(LONGEST_PERIOD);
         let period = limits.map(|limit| limit / 4).chain(filling).min()?;
-        Some(period.clamp(SHORTEST, LONGEST))
+        Some(period.clamp(SHORTEST, LONGEST_PERIOD))
     }
 }
 
-/// From 0 up to 1. Not for secrets.
+/// From 0 to below 1. Not for secrets.
 pub(crate) fn random() -> f64 {
     // Each `RandomState` has keys of its own.
-    f64::from((RandomState::new().build_hasher().finish() >> 32) as u32) / f64::from(u32::MAX)
+    f64::from((RandomState::new().build_hasher().finish() >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]
