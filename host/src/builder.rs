@@ -52,7 +52,8 @@ impl DatabaseBuilder {
     }
 
     /// One more copy of the database, for those who read from [`Database::read`]. Each has a pool of its own with the settings of
-    /// this builder, and connections are opened when they are needed: one that is down does not keep the program from starting.
+    /// this builder, and connections are opened when they are needed: one that is down does not keep the program from starting, and
+    /// reads go elsewhere.
     pub fn replica(mut self, url: impl Into<String>) -> Self {
         self.replicas.push(ConfiguredUrl::Literal(url.into()));
         self
@@ -223,6 +224,7 @@ impl DatabaseBuilder {
             require_timers()?;
             let mut replicas = Vec::new();
             for url in &self.replicas {
+                let options = PoolOptions { is_replica: true, ..options };
                 replicas.push(self.open(url.read()?, options, &runtime, Replicas::default()).await?);
             }
             let database = self.open(self.database_url()?, options, &runtime, Replicas::new(replicas)).await?;

@@ -10,11 +10,12 @@ use crate::{
 use montrs_driver_loader as loader;
 use std::{
     panic::Location,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
 };
 
 mod checkout;
 mod closing;
+mod reading;
 mod transactions;
 
 /// A database, with a pool of connections to it. Cheap to clone; all clones share the pool.
@@ -32,6 +33,8 @@ struct Inner {
     driver: loader::LoadedDriver,
     redacted_url: String,
     replicas: Replicas,
+    /// Whose replica it is, if it is one.
+    primary: OnceLock<Weak<Inner>>,
 }
 
 impl Database {
@@ -74,7 +77,12 @@ impl Database {
         redacted_url: String,
         replicas: Replicas,
     ) -> Self {
-        Self(Arc::new(Inner { maintenance: OnceLock::new(), pool, database, driver, redacted_url, replicas }))
+        let (maintenance, primary) = (OnceLock::new(), OnceLock::new());
+        let inner = Arc::new(Inner { maintenance, pool, database, driver, redacted_url, replicas, primary });
+        for replica in inner.replicas.all() {
+            replica.0.primary.get_or_init(|| Arc::downgrade(&inner));
+        }
+        Self(inner)
     }
 
     /// Opens the connections that a database begins with.
@@ -86,38 +94,6 @@ impl Database {
     /// Begins to look after the pool; not while it warms up, when both would open connections.
     pub(crate) fn maintain(&self) {
         self.0.maintenance.get_or_init(|| self.0.pool.maintain());
-    }
-
-    /// Where to read what may be a little old: the next [replica](DatabaseBuilder::replica) in turn; this database itself where
-    /// there is none, or all are down. A replica is passed over for 5 seconds after it could not be connected to, as long as no
-    /// connection to it is open.
-    ///
-    /// Nothing else goes to replicas: no statement is looked at to tell whether it reads. Nor does a replica refuse to write,
-    /// unless its server does. To read several times from the same one, keep what this returns.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), montrs_orm::DbError> {
-    /// let db = montrs_orm::Database::builder()
-    ///     .url("postgres://primary/app")
-    ///     .replica("postgres://replica-1/app")
-    ///     .replica("postgres://replica-2/app")
-    ///     .connect()
-    ///     .await?;
-    /// let users: i64 = db.read().query("SELECT count(*) FROM users").fetch_scalar().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn read(&self) -> &Self {
-        self.0.replicas.next().unwrap_or(self)
-    }
-
-    pub(crate) fn replicas(&self) -> &[Self] {
-        self.0.replicas.all()
-    }
-
-    /// Whether it could not be connected to a moment ago.
-    pub(crate) fn is_down(&self) -> bool {
-        self.0.pool.is_down()
     }
 
     /// A statement to be run on any connection of the pool; see [`Query`].

@@ -1,7 +1,10 @@
 //! Notifications, as a stream that outlives its connections.
 
 use crate::{
-    Database, DbError, DbErrorKind, IntoSql, RowStream, cursor::Cursor, encode, pool::PooledSession,
+    Database, DbError, DbErrorKind, IntoSql, RowStream,
+    cursor::Cursor,
+    encode,
+    pool::{Pool, PooledSession},
     transaction::SessionRef,
 };
 use futures_core::Stream;
@@ -45,11 +48,17 @@ pub struct Notification {
 /// somebody waits for an item.
 ///
 /// An error that waiting does not mend, such as a refused login, is an item too. The item after it is tried for all the
-/// same; only a database that was closed ends the stream.
+/// same.
+///
+/// When the database is [closed](Database::close), who awaits an item gets [`PoolClosed`](DbErrorKind::PoolClosed) at once, whatever
+/// has come in and was not taken yet; that ends the stream, which gives its connection back. A listener that nobody awaits holds
+/// its connection until it is dropped. It counts as a handle of the database: with it, the pool goes on when all others are gone.
 #[must_use = "a listener that is dropped hears nothing"]
 pub struct Listener {
     target: Arc<Target>,
     state: State,
+    /// Ends when the database is closed.
+    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// How many attempts to listen again have failed, or have not lasted.
     attempts: u32,
     /// Since when it has listened on this connection.
@@ -85,9 +94,10 @@ impl Listener {
         channels: Vec<String>,
         at: &'static Location<'static>,
     ) -> Result<Self, DbError> {
+        let closing = Box::pin(db.clone().closed());
         let target = Arc::new(Target { db, channels, at });
-        let notifications = target.listen().await?;
-        Ok(Self { target, state: State::Listening(notifications), attempts: 0, since: Instant::now() })
+        let state = State::Listening(target.listen().await?);
+        Ok(Self { target, state, closing, attempts: 0, since: Instant::now() })
     }
 
     /// The next notification, or that some may have been missed. Dropping the future loses nothing. `None` only after the error
@@ -97,6 +107,11 @@ impl Listener {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<ListenEvent, DbError>>> {
+        if !matches!(self.state, State::Ended) && self.closing.as_mut().poll(cx).is_ready() {
+            // With it goes the connection, which the closing may wait for.
+            self.state = State::Ended;
+            return Poll::Ready(Some(Err(Pool::closed_error())));
+        }
         loop {
             match &mut self.state {
                 State::Listening(notifications) => match ready!(notifications.poll_row(cx)) {
@@ -119,9 +134,7 @@ impl Listener {
                     }
                     Err(error) => {
                         self.connect();
-                        if error.kind() == DbErrorKind::PoolClosed {
-                            self.state = State::Ended;
-                        } else if is_mended_by_waiting(&error) {
+                        if is_mended_by_waiting(&error) {
                             continue;
                         }
                         return Poll::Ready(Some(Err(error)));

@@ -37,6 +37,9 @@ pub use status::PoolStatus;
 /// What a sign of life, or an orderly end, may take.
 const SHORT: Duration = Duration::from_secs(5);
 
+/// For how long a database counts as down after a failure to connect to it.
+const MOMENT: Duration = Duration::from_secs(5);
+
 /// Longer than anybody waits, and short enough for a clock.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -55,7 +58,7 @@ struct Inner {
     permits: Semaphore,
     connections: Mutex<Connections>,
     waiting: AtomicUsize,
-    /// Told of each lease that ends after the pool was closed.
+    /// Told when the pool is closed, and of each lease that ends after that.
     returned: Notify,
 }
 
@@ -67,8 +70,8 @@ struct Connections {
     open: usize,
     holders: Holders,
     counts: Counts,
-    /// When a connection could not be opened, unless one was opened since.
-    failed: Option<Instant>,
+    /// When a connection could not be opened although it should, unless one was opened since.
+    failed: Option<tokio::time::Instant>,
 }
 
 impl Pool {
@@ -118,7 +121,7 @@ impl Pool {
         let failure = lease.reuse(deadline).await;
         // What is idle beside one that is dead is dead as well, mostly: it is not tried.
         if lease.connection.is_none() {
-            lease.fill(deadline, failure).await?;
+            lease.fill(self.0.options.time_to_open(deadline), failure).await?;
             if let Err(error) = lease.before_acquire(deadline).await {
                 lease.discard();
                 return Err(error);
@@ -134,7 +137,7 @@ impl Pool {
         let _waits = Waits::new(self);
         match timeout(self.0.options.acquire_timeout, self.0.permits.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(DbError::new(DbErrorKind::PoolClosed, "the database was closed")),
+            Ok(Err(_)) => Err(Self::closed_error()),
             Err(_) => {
                 self.connections().counts.timed_out += 1;
                 Err(self.exhausted())
@@ -168,6 +171,7 @@ impl Pool {
     /// given back.
     pub(crate) async fn close(&self) -> Result<(), DbError> {
         self.0.permits.close();
+        self.0.returned.notify_waiters();
         let idle = std::mem::take(&mut self.connections().idle);
         let mut result = Ok(());
         for connection in idle {
@@ -175,6 +179,20 @@ impl Pool {
             result = connection.session.close().await.map_err(DbError::from).and(result);
         }
         result
+    }
+
+    /// Waits until the pool is closed.
+    pub(crate) async fn closed(&self) {
+        let mut told = pin!(self.0.returned.notified());
+        told.as_mut().enable();
+        if !self.0.permits.is_closed() {
+            told.await;
+        }
+    }
+
+    /// The error of those who come after that.
+    pub(crate) fn closed_error() -> DbError {
+        DbError::new(DbErrorKind::PoolClosed, "the database was closed")
     }
 
     /// Closes, and waits until all connections were given back.
@@ -201,11 +219,23 @@ impl Pool {
         })
     }
 
-    /// Whether no connection is open, and none could be opened a moment ago.
+    /// Whether no connection could be opened a moment ago.
     pub(crate) fn is_down(&self) -> bool {
-        const MOMENT: Duration = Duration::from_secs(5);
-        let connections = self.connections();
-        connections.open == 0 && connections.failed.is_some_and(|at| at.elapsed() < MOMENT)
+        self.connections().failed.is_some_and(|at| at.elapsed() < MOMENT)
+    }
+
+    /// Whether somebody may try it, because it is not down or has been so for a while. Then others wait for what comes of that.
+    pub(crate) fn may_be_tried(&self) -> bool {
+        let mut connections = self.connections();
+        match connections.failed {
+            None => true,
+            Some(at) if at.elapsed() < MOMENT => false,
+            Some(_) => {
+                // With idle connections it may be that none has to be opened, and nothing comes of it.
+                connections.failed = connections.idle.is_empty().then(tokio::time::Instant::now);
+                true
+            }
+        }
     }
 
     pub(crate) fn queue(&self) -> Option<&Arc<WriteQueue>> {

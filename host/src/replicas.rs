@@ -15,11 +15,11 @@ impl Replicas {
         Self { all, next: AtomicUsize::new(0) }
     }
 
-    /// The next one in turn that is not known to be down.
+    /// The next one in turn that is not down.
     pub(crate) fn next(&self) -> Option<&Database> {
         let count = self.all.len();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
-        (0..count).map(|offset| &self.all[first.wrapping_add(offset) % count]).find(|replica| !replica.is_down())
+        (0..count).map(|offset| &self.all[first.wrapping_add(offset) % count]).find(|replica| replica.may_be_tried())
     }
 
     pub(crate) fn all(&self) -> &[Database] {

@@ -90,7 +90,7 @@ pub(crate) async fn checkout(
         session.give_turn(turn);
         return Ok(session);
     }
-    let mut checkout = pin!(database.checkout(at));
+    let mut checkout = pin!(database.checkout_here(at));
     let mut others = pin!(queue.somebody_has_a_connection());
     let first = poll_fn(|cx| match checkout.as_mut().poll(cx) {
         Poll::Ready(session) => Poll::Ready(Some(session)),

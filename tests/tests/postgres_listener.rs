@@ -146,11 +146,66 @@ async fn what_waiting_does_not_mend_is_told_and_tried_again() {
     assert_eq!(listener.next().await.unwrap().unwrap_err().kind(), DbErrorKind::Authentication);
     server.sql("ALTER ROLE ann PASSWORD 'first'");
     hears_of_a_loss(&mut listener).await;
-    // A database that was closed is the end.
-    db.close().await.unwrap();
-    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ann'");
+}
+
+async fn ends(listener: &mut Listener) {
     assert_eq!(listener.next().await.unwrap().unwrap_err().kind(), DbErrorKind::PoolClosed);
     assert!(listener.next().await.is_none());
+    assert!(listener.next().await.is_none());
+}
+
+#[tokio::test]
+async fn it_ends_when_the_database_is_closed_and_the_closing_does_not_wait_for_it() {
+    let (db, other) = (builder(&url()).connect().await.unwrap(), builder(&url()).connect().await.unwrap());
+    let (mut waiting, mut behind) = (db.listen(["closed"]).await.unwrap(), db.listen(["closed"]).await.unwrap());
+    let (heard, has_heard) = tokio::sync::oneshot::channel();
+    let waiting = tokio::spawn(async move {
+        assert_eq!(payload(&mut waiting).await, "before");
+        heard.send(()).unwrap();
+        ends(&mut waiting).await;
+    });
+    notify(&other, "closed", "before").await;
+    // The other one has it as well, and does not take it.
+    has_heard.await.unwrap();
+    let closing = tokio::spawn({
+        let db = db.clone();
+        async move { db.close_within(Duration::from_secs(60)).await }
+    });
+    waiting.await.unwrap();
+    ends(&mut behind).await;
+    closing.await.unwrap().unwrap();
+    assert_eq!(db.pool_status().open, 0);
+    assert_eq!(db.listen(["closed"]).await.unwrap_err().kind(), DbErrorKind::PoolClosed);
+}
+
+#[tokio::test]
+async fn it_ends_while_there_is_no_server_and_it_waits_for_the_next_attempt() {
+    let mut server = Cluster::plain();
+    let db = builder(&over_loopback(&server.url())).connect().await.unwrap();
+    let mut listener = db.listen(["closed"]).await.unwrap();
+    server.stop(Shutdown::Immediate);
+    while db.pool_status().open > 0 {
+        assert!(poll_then_drop(1, listener.next()).await.is_none(), "there is no server");
+        tokio::task::yield_now().await;
+    }
+    let ended = tokio::spawn(async move { ends(&mut listener).await });
+    tokio::task::yield_now().await;
+    db.close().await.unwrap();
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn it_keeps_the_pool_when_all_other_handles_are_gone() {
+    let (db, other) = (builder(&url()).connect().await.unwrap(), builder(&url()).connect().await.unwrap());
+    let mut listener = db.listen(["alone"]).await.unwrap();
+    drop(db);
+    terminate_listeners(&other, "alone").await;
+    hears_of_a_loss(&mut listener).await;
+    notify(&other, "alone", "still here").await;
+    assert_eq!(payload(&mut listener).await, "still here");
+    drop(listener);
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%\"alone\"%' AND pid <> pg_backend_pid()";
+    while other.query(left).fetch_scalar::<i64>().await.unwrap() > 0 {}
 }
 
 #[tokio::test]

@@ -141,3 +141,32 @@ async fn a_failover_is_followed_by_the_pool_and_by_who_listens() {
     assert!(matches!(heard, ListenEvent::Notification(heard) if heard.payload == "here"));
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn a_standby_that_dies_costs_no_read_and_is_read_from_again_when_it_is_back() {
+    let mut servers = Replicated::start();
+    let db = builder(&over_loopback(&servers.primary.url()))
+        .replica(over_loopback(&servers.standby.url()))
+        .check_after(Duration::ZERO)
+        .acquire_timeout(PATIENCE)
+        .connect()
+        .await
+        .unwrap();
+    let from_standby =
+        async || -> bool { db.read().query("SELECT pg_is_in_recovery()").fetch_scalar().await.expect("no read fails") };
+    let standby = db.read().clone();
+    for how in [Shutdown::Fast, Shutdown::Immediate] {
+        assert!(from_standby().await);
+        servers.standby.stop(how);
+        let failed = standby.pool_status().failed;
+        for _ in 0..20 {
+            assert!(!from_standby().await, "{how:?}");
+        }
+        assert_eq!(standby.pool_status().failed, failed + 1, "{how:?}: it is not tried each time");
+        servers.standby.run();
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        tokio::time::resume();
+    }
+    assert!(from_standby().await);
+}

@@ -1,6 +1,6 @@
 //! Read replicas: databases of their own here, so that it can be told which one has answered.
 
-use montrs_orm::{Database, DbErrorKind};
+use montrs_orm::{Database, DbErrorKind, LockMode, TransactionOptions};
 use montrs_tests::{Place, builder};
 use std::time::Duration;
 
@@ -42,24 +42,101 @@ async fn without_replicas_the_primary_is_read() {
 }
 
 #[tokio::test]
-async fn a_replica_that_is_down_is_passed_over_and_does_not_keep_the_program_from_starting() {
+async fn no_read_fails_because_a_replica_is_down_and_that_is_not_tried_each_time() {
     let (primary, one) = (with_name("primary").await, with_name("one").await);
-    let wait = Duration::from_secs(5);
-    let db = builder(primary.url())
-        .replica("faulty:connect=error=40")
-        .replica(one.url())
-        .acquire_timeout(wait)
-        .connect()
-        .await
-        .unwrap();
-    let down = db.read();
-    assert_eq!(down.acquire().await.unwrap_err().kind(), DbErrorKind::Connection);
-    for _ in 0..4 {
-        assert_eq!(name(db.read()).await, "one");
+    // ErrorKind::CONNECTION, CONNECTION_LOST and TOO_MANY_CONNECTIONS; and one that says that trying again may help.
+    for how in ["error=40", "error=41", "error=44", "retryable"] {
+        let dead = format!("faulty:connect={how}");
+        let db = builder(primary.url()).replica(&dead).replica(one.url()).connect().await.unwrap();
+        let down = db.read().clone();
+        assert_eq!(name(&down).await, "one", "{how}");
+        for _ in 0..4 {
+            assert_eq!(name(db.read()).await, "one", "{how}");
+        }
+        assert_eq!(down.pool_status().failed, 1, "{how}");
+        // With all of them down, the primary is read; whatever is begun on the replica goes there as well.
+        let db = builder(primary.url()).replica(&dead).replica(&dead).connect().await.unwrap();
+        assert_eq!(name(db.read()).await, "primary", "{how}");
+        assert_eq!(name(db.read()).await, "primary", "{how}");
+        assert_eq!(db.read().redacted_url(), db.redacted_url(), "both are known to be down");
+        assert_eq!(db.pool_status().failed, 0);
     }
+}
+
+#[tokio::test]
+async fn what_is_known_to_write_does_not_go_elsewhere() {
+    let primary = with_name("primary").await;
     let db = builder(primary.url()).replica("faulty:connect=error=40").connect().await.unwrap();
-    drop(db.read().acquire().await.unwrap_err());
-    assert_eq!(name(db.read()).await, "primary");
+    let down = db.read().clone();
+    let error = down.execute_many("INSERT INTO t VALUES ($1)", [("x",)]).await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Connection);
+    let locking = TransactionOptions { lock_mode: LockMode::IMMEDIATE, ..TransactionOptions::default() };
+    assert_eq!(down.begin_with(locking).await.unwrap_err().kind(), DbErrorKind::Connection);
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
+}
+
+/// Which database has answered: those of the driver for faults count their connections.
+async fn number(db: &Database) -> i64 {
+    db.query("number").fetch_scalar().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_replica_that_was_down_one_reader_finds_out_whether_it_is_back() {
+    let db = builder("faulty:ok").replica("faulty:connect=error=40").connect().await.unwrap();
+    let down = db.read().clone();
+    for failures in 1..5 {
+        for _ in 0..5 {
+            assert_eq!(number(db.read()).await, 1);
+        }
+        assert_eq!(down.pool_status().failed, failures);
+        tokio::time::advance(Duration::from_millis(4_900)).await;
+        assert_eq!(number(db.read()).await, 1);
+        assert_eq!(down.pool_status().failed, failures);
+        tokio::time::advance(Duration::from_millis(200)).await;
+        // One tries it; who comes meanwhile does not.
+        assert_eq!(db.read().redacted_url(), "faulty:connect=error=40");
+        assert_eq!(db.read().redacted_url(), "faulty:ok");
+        tokio::time::advance(Duration::from_millis(5_000)).await;
+    }
+    // Once it answers, it is read from again.
+    let db = builder("faulty:ok").replica("faulty:connect=error=40@1").connect().await.unwrap();
+    let replica = db.read().clone();
+    assert_eq!((number(&replica).await, replica.pool_status().open), (1, 0));
+    tokio::time::advance(Duration::from_secs(5)).await;
+    for _ in 0..3 {
+        assert_eq!(number(db.read()).await, 2, "the second connection of the replica");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_does_not_answer_is_not_waited_for_until_the_end() {
+    let begun = tokio::time::Instant::now();
+    let db = builder("faulty:ok").replica("faulty:connect=hang").connect().await.unwrap();
+    assert_eq!(number(db.read()).await, 1);
+    assert_eq!(begun.elapsed(), Duration::from_secs(5));
+    let begun = tokio::time::Instant::now();
+    let quick = builder("faulty:ok").acquire_timeout(Duration::from_secs(2)).replica("faulty:connect=hang");
+    let db = quick.connect().await.unwrap();
+    assert_eq!(number(db.read()).await, 1);
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waiting_does_not_mend_and_a_pool_in_use_are_errors() {
+    // ErrorKind::AUTHENTICATION.
+    let db = builder("faulty:ok").replica("faulty:connect=error=42").connect().await.unwrap();
+    assert_eq!(db.read().ping().await.unwrap_err().kind(), DbErrorKind::Authentication);
+    let db = builder("faulty:ok").replica("faulty:connect=error=44@2+").max_connections(2).connect().await.unwrap();
+    let replica = db.read().clone();
+    let held = replica.acquire().await.unwrap();
+    // Its server takes no more: that is read elsewhere, and the one that is open serves on.
+    assert_eq!(number(&replica).await, 1);
+    assert_eq!(db.pool_status().acquired, 2);
+    drop(held);
+    assert_eq!(db.read().redacted_url(), replica.redacted_url());
+    let db = builder("faulty:ok").replica("faulty:ok").max_connections(1).connect().await.unwrap();
+    let _held = db.read().acquire().await.unwrap();
+    assert_eq!(db.read().ping().await.unwrap_err().kind(), DbErrorKind::PoolTimeout);
 }
 
 #[tokio::test]

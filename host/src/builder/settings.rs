@@ -44,6 +44,7 @@ impl DatabaseBuilder {
                 "statement_cache_capacity",
                 self.statement_cache_capacity.unwrap_or(100),
             )?,
+            is_replica: false,
         })
     }
 }

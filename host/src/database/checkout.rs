@@ -10,7 +10,16 @@ impl Database {
         self.0.pool.try_acquire(at)
     }
 
+    /// A connection; of another database to read from, if this one is a replica that cannot be reached.
     pub(crate) async fn checkout(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
+        match self.checkout_here(at).await {
+            Err(error) if self.0.primary.get().is_some() => Box::pin(self.elsewhere(error, at)).await,
+            checked_out => checked_out,
+        }
+    }
+
+    /// A connection of this very database.
+    pub(crate) async fn checkout_here(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
         match self.try_checkout(at) {
             Some(session) => Ok(session),
             None => self.0.pool.acquire(at).await,
@@ -21,7 +30,7 @@ impl Database {
     pub(crate) async fn checkout_to_write(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
         match self.0.pool.queue() {
             Some(queue) => writer::checkout(self, queue, at).await,
-            None => self.checkout(at).await,
+            None => self.checkout_here(at).await,
         }
     }
 

@@ -5,8 +5,14 @@ use crate::DbError;
 use std::time::Duration;
 
 impl Database {
+    /// Waits until the database is closed.
+    pub(crate) async fn closed(self) {
+        self.0.pool.closed().await;
+    }
+
     /// Closes the database, and its replicas: idle connections at once and in an orderly way, those in use when they are given back.
-    /// Whoever waits for a connection, or asks for one later, gets [`PoolClosed`](crate::DbErrorKind::PoolClosed).
+    /// Whoever waits for a connection, or asks for one later, gets [`PoolClosed`](crate::DbErrorKind::PoolClosed);
+    /// so does whoever awaits the next item of a [`Listener`](crate::Listener), which then ends.
     ///
     /// # Errors
     ///

@@ -196,7 +196,7 @@ impl Lease {
             }
             match self.open(left).await {
                 Err(late) => return Err(self.none_was_opened(DbErrorKind::PoolTimeout, Some(late), failure)),
-                Ok(Err(error)) if may_pass(&error) => failure = Some(error),
+                Ok(Err(error)) if may_pass(&error) && !self.pool.0.options.is_replica => failure = Some(error),
                 Ok(opened) => return opened,
             }
             tokio::time::sleep(pause.mul_f64(0.5 + random() / 2.0).min(left)).await;
@@ -249,7 +249,11 @@ impl Lease {
             Ok(Ok(session)) => session,
             failed => {
                 connections.counts.failed += 1;
-                connections.failed = Some(now);
+                // Where the server takes no more, those that are open serve on.
+                let is_full = matches!(&failed, Ok(Err(error)) if error.kind() == DbErrorKind::TooManyConnections);
+                if connections.open == 0 || !is_full {
+                    connections.failed = Some(tokio::time::Instant::now());
+                }
                 let (activity, time) = connections.holders.activity(number).unwrap_or((Activity::Opening, within));
                 return failed.map(|failed| failed.map(drop)).map_err(|_| Late { activity, time });
             }

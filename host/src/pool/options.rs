@@ -1,5 +1,6 @@
 //! What a pool is made with.
 
+use super::SHORT;
 use crate::Capability;
 use montrs_driver_loader as loader;
 use std::{
@@ -23,6 +24,8 @@ pub(crate) struct PoolOptions {
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) check_after: Duration,
     pub(crate) statement_cache_capacity: NonZeroUsize,
+    /// There are others to read from: opening a connection is not tried again, and must not take long.
+    pub(crate) is_replica: bool,
 }
 
 impl PoolOptions {
@@ -45,6 +48,14 @@ impl PoolOptions {
     pub(super) fn expires(&self, now: Instant) -> Option<Instant> {
         let lifetime = self.max_lifetime?;
         now.checked_add(lifetime - (lifetime / 10).mul_f64(random()))
+    }
+
+    /// Until when a connection must be opened that is wanted now, by somebody who waits until the deadline.
+    pub(super) fn time_to_open(&self, deadline: tokio::time::Instant) -> tokio::time::Instant {
+        if !self.is_replica {
+            return deadline;
+        }
+        deadline.min(tokio::time::Instant::now() + SHORT.min(self.acquire_timeout / 2))
     }
 
     /// How often somebody must look after the connections, if at all.
@@ -77,6 +88,7 @@ mod tests {
             max_lifetime: Some(Duration::from_secs(100)),
             check_after: Duration::ZERO,
             statement_cache_capacity: NonZeroUsize::MIN,
+            is_replica: false,
         };
         let now = Instant::now();
         let lifetimes: Vec<f64> = (0..100).map(|_| (options.expires(now).unwrap() - now).as_secs_f64()).collect();
