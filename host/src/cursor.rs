@@ -88,6 +88,19 @@ impl<'e> Cursor<'e> {
         Ok(())
     }
 
+    /// Reads all rows at hand into a type that was [resolved](Self::resolve).
+    pub(crate) fn read_all<T: for<'r> FromRow<'r>>(&mut self, out: &mut Vec<T>) -> Result<(), DbError> {
+        let session = &*self.session;
+        let (layout, batch) = (session.layout(), session.batch());
+        for index in self.index..batch.rows() {
+            let row = Row { columns: layout.columns(), batch, index, number: self.number };
+            out.push(T::read(&mut RowReader::new(row, layout.plan())).map_err(|error| self.failed(error))?);
+            self.index += 1;
+            self.number += 1;
+        }
+        Ok(())
+    }
+
     /// Reads the next of the rows at hand into a type that was [resolved](Self::resolve).
     #[inline]
     pub(crate) fn read<T: for<'r> FromRow<'r>>(&mut self) -> Result<T, DbError> {

@@ -1,4 +1,7 @@
 //! From values of a result to Rust values.
+//!
+//! What is common is decided in place, where the compiler often knows the kind of a value (see `RowBatch::with_value`); the
+//! rest by functions that are called.
 
 use crate::{Interval, Value, array, calendar};
 use montrs_driver_abi::ValueRef;
@@ -162,7 +165,7 @@ fn noun(value: ValueRef<'_>) -> &'static str {
 }
 
 impl Decode<'_> for bool {
-    #[inline]
+    #[inline(always)]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Bool(v) => Ok(v),
@@ -194,18 +197,11 @@ fn not_text_of(what: &str, text: &str) -> DecodeError {
 macro_rules! integers {
     ($($type:ty)*) => {
         $(impl Decode<'_> for $type {
-            #[inline]
+            #[inline(always)]
             fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
                 let wide = match value {
                     ValueRef::I64(v) => v,
-                    ValueRef::I32(v) => v.into(),
-                    ValueRef::I16(v) => v.into(),
-                    // Integers in columns that are declared as something else, in databases without such types.
-                    ValueRef::Bool(v) => v.into(),
-                    ValueRef::Decimal(v) => {
-                        v.parse::<i64>().map_err(|_| DecodeError::new(format!("{v} is not an integer of 64 bits")))?
-                    }
-                    other => return Err(DecodeError::unexpected(other)),
+                    other => integer(other)?,
                 };
                 <$type>::try_from(wide).map_err(|_| DecodeError::outside(wide, <$type>::MIN, <$type>::MAX))
             }
@@ -218,6 +214,18 @@ macro_rules! integers {
 }
 
 integers! { i8 i16 i32 i64 isize u16 u32 u64 usize }
+
+fn integer(value: ValueRef<'_>) -> Result<i64, DecodeError> {
+    match value {
+        ValueRef::I64(v) => Ok(v),
+        ValueRef::I32(v) => Ok(v.into()),
+        ValueRef::I16(v) => Ok(v.into()),
+        // Integers in columns that are declared as something else, in databases without such types.
+        ValueRef::Bool(v) => Ok(v.into()),
+        ValueRef::Decimal(v) => v.parse().map_err(|_| DecodeError::new(format!("{v} is not an integer of 64 bits"))),
+        other => Err(DecodeError::unexpected(other)),
+    }
+}
 
 impl<'r> Decode<'r> for u8 {
     #[inline]
@@ -274,23 +282,30 @@ macro_rules! long_integers {
 long_integers! { i128 u128 }
 
 impl Decode<'_> for f64 {
-    #[inline]
+    #[inline(always)]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::F64(v) => Ok(v),
-            ValueRef::F32(v) => Ok(v.into()),
-            ValueRef::I16(v) => Ok(v.into()),
-            ValueRef::I32(v) => Ok(v.into()),
-            ValueRef::I64(v) if v.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => Ok(v as f64),
-            ValueRef::I64(v) => Err(DecodeError::new(format!("{v} has no exact form as f64"))),
-            ValueRef::Decimal(v) => exact(v)
-                .ok_or_else(|| DecodeError::new(format!("{v} has more digits than f64: read it as Decimal or String"))),
-            other => Err(DecodeError::unexpected(other)),
+            other => float(other),
         }
     }
 
     fn value_of_text(text: &str) -> Result<Value, DecodeError> {
         text.parse().map(Value::F64).map_err(|_| not_text_of("floating-point number", text))
+    }
+}
+
+fn float(value: ValueRef<'_>) -> Result<f64, DecodeError> {
+    match value {
+        ValueRef::F64(v) => Ok(v),
+        ValueRef::F32(v) => Ok(v.into()),
+        ValueRef::I16(v) => Ok(v.into()),
+        ValueRef::I32(v) => Ok(v.into()),
+        ValueRef::I64(v) if v.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS => Ok(v as f64),
+        ValueRef::I64(v) => Err(DecodeError::new(format!("{v} has no exact form as f64"))),
+        ValueRef::Decimal(v) => exact(v)
+            .ok_or_else(|| DecodeError::new(format!("{v} has more digits than f64: read it as Decimal or String"))),
+        other => Err(DecodeError::unexpected(other)),
     }
 }
 
@@ -322,7 +337,7 @@ impl Decode<'_> for f32 {
 }
 
 impl<'r> Decode<'r> for &'r str {
-    #[inline]
+    #[inline(always)]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Text(v) | ValueRef::Json(v) | ValueRef::Decimal(v) | ValueRef::OtherText(v) => Ok(v),
@@ -334,19 +349,24 @@ impl<'r> Decode<'r> for &'r str {
 /// Text, and what has one text: UUIDs, dates and times, such as `2024-02-29`, `23:59:59.5`, `2024-02-29 23:59:59.5` and
 /// `2024-02-29 23:59:59.5+00:00`; `infinity` and `-infinity` for those of dates; and intervals, as [`Interval`] writes them.
 impl Decode<'_> for String {
-    #[inline]
+    #[inline(always)]
     fn decode(value: ValueRef<'_>) -> Result<Self, DecodeError> {
         match value {
-            ValueRef::Uuid(v) => Ok(hyphenated(v)),
-            ValueRef::Date(v) => Ok(calendar::date(v)),
-            ValueRef::Time(v) => Ok(calendar::time(v)),
-            ValueRef::Timestamp(v) => Ok(calendar::timestamp(v)),
-            ValueRef::TimestampTz(v) => Ok(calendar::timestamp_tz(v)),
-            ValueRef::Interval { months, days, microseconds } => {
-                Ok(Interval { months, days, microseconds }.to_string())
-            }
-            other => <&str>::decode(other).map(str::to_owned),
+            ValueRef::Text(v) => Ok(v.to_owned()),
+            other => text(other),
         }
+    }
+}
+
+fn text(value: ValueRef<'_>) -> Result<String, DecodeError> {
+    match value {
+        ValueRef::Uuid(v) => Ok(hyphenated(v)),
+        ValueRef::Date(v) => Ok(calendar::date(v)),
+        ValueRef::Time(v) => Ok(calendar::time(v)),
+        ValueRef::Timestamp(v) => Ok(calendar::timestamp(v)),
+        ValueRef::TimestampTz(v) => Ok(calendar::timestamp_tz(v)),
+        ValueRef::Interval { months, days, microseconds } => Ok(Interval { months, days, microseconds }.to_string()),
+        other => <&str>::decode(other).map(str::to_owned),
     }
 }
 
@@ -390,7 +410,7 @@ impl Decode<'_> for Arc<str> {
 }
 
 impl<'r> Decode<'r> for &'r [u8] {
-    #[inline]
+    #[inline(always)]
     fn decode(value: ValueRef<'r>) -> Result<Self, DecodeError> {
         match value {
             ValueRef::Bytes(v) | ValueRef::OtherBytes(v) => Ok(v),

@@ -9,22 +9,23 @@ use std::time::{Duration, Instant};
 /// which is how exact tokio's timers are.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// How many operations there were since the clock was looked at.
-    operations: u32,
+    /// How many operations use up a unit together.
+    together: u32,
+    /// How many of them are still to come.
+    left: u32,
+    /// When the clock was looked at last, which is done for each unit.
     looked_at: Instant,
-    /// Whether the operations before that were short.
-    are_short: bool,
 }
 
-/// So many operations use up a unit together…
-const TOGETHER: u32 = 4;
-
-/// …if so many took no longer than this before.
+/// Operations that use up a unit together are to take no longer than this…
 const SHORT: Duration = Duration::from_micros(10);
+
+/// …and are no more than this: what was short may suddenly take long.
+const MOST: u32 = 16;
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self { operations: 0, looked_at: Instant::now(), are_short: false }
+        Self { together: 1, left: 1, looked_at: Instant::now() }
     }
 
     /// Comes before an operation. Gives way when it is time.
@@ -38,13 +39,17 @@ impl Pace {
     /// Whether the operation that comes uses up a unit.
     #[inline]
     fn is_due(&mut self, clock: impl FnOnce() -> Instant) -> bool {
-        self.operations += 1;
-        if self.operations < TOGETHER {
-            return !self.are_short;
+        self.left -= 1;
+        if self.left > 0 {
+            return false;
         }
         let now = clock();
-        self.are_short = now.duration_since(self.looked_at) <= SHORT;
-        (self.operations, self.looked_at) = (0, now);
+        self.together = match now.duration_since(self.looked_at) {
+            took if took > SHORT => 1,
+            took if took > SHORT / 2 => self.together,
+            _ => MOST.min(self.together * 2),
+        };
+        (self.left, self.looked_at) = (self.together, now);
         true
     }
 }
@@ -53,11 +58,11 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How many of a hundred groups of operations use up a unit, when each takes so long.
+    /// How many units 400 operations use up, when each takes so long.
     fn units(operation: Duration) -> usize {
         let mut pace = Pace::new();
         let mut now = pace.looked_at;
-        let operations = 0..100 * TOGETHER;
+        let operations = 0..400;
         operations
             .filter(|_| {
                 now += operation;
@@ -68,9 +73,27 @@ mod tests {
 
     #[test]
     fn short_operations_use_up_a_unit_together_and_others_one_each() {
-        // The first ones, of which nothing is known, use up one each.
-        assert_eq!(units(Duration::from_nanos(500)), 100 + TOGETHER as usize - 1);
-        assert_eq!(units(Duration::from_micros(2)), 100 + TOGETHER as usize - 1);
-        assert_eq!(units(Duration::from_micros(3)), 100 * TOGETHER as usize);
+        assert_eq!(units(Duration::from_micros(11)), 400);
+        assert_eq!(units(Duration::from_micros(6)), 400);
+        // After those of which nothing is known yet.
+        assert_eq!(units(Duration::from_micros(3)), 1 + 399 / 2);
+        assert_eq!(units(Duration::from_micros(2)), 2 + 397 / 4);
+        assert_eq!(units(Duration::from_nanos(100)), 4 + 385 / 16);
+    }
+
+    #[test]
+    fn one_that_takes_long_ends_that() {
+        let mut pace = Pace::new();
+        let mut now = pace.looked_at;
+        for _ in 0..100 {
+            now += Duration::from_nanos(100);
+            pace.is_due(|| now);
+        }
+        now += Duration::from_millis(1);
+        while !pace.is_due(|| now) {}
+        assert!((0..100).all(|_| {
+            now += Duration::from_millis(1);
+            pace.is_due(|| now)
+        }));
     }
 }

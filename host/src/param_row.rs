@@ -53,6 +53,7 @@ impl<'b> ParamRow<'b> {
     /// # Errors
     ///
     /// When this very value has no form that can be sent; when values are bound by name, of which this one has none.
+    #[inline]
     pub fn push(&mut self, value: impl Encode) -> Result<(), EncodeError> {
         self.len += 1;
         match &mut self.target {

@@ -199,9 +199,7 @@ impl<'e> Query<'e> {
         cursor.resolve::<T>()?;
         let mut out = Vec::with_capacity(cursor.rows_at_hand());
         while cursor.fill().await? {
-            for _ in 0..cursor.rows_at_hand() {
-                out.push(cursor.read()?);
-            }
+            cursor.read_all(&mut out)?;
         }
         Ok(out)
     }

@@ -1,7 +1,7 @@
 //! One row of a result.
 
 use crate::{Columns, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, RowReader};
-use montrs_driver_abi::{RowBatch, ValueRef};
+use montrs_driver_abi::{BatchError, RowBatch, ValueRef};
 use std::fmt;
 
 /// One row, borrowed from the batch that it came in.
@@ -75,27 +75,24 @@ impl<'r> Row<'r> {
         self.number
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at<T: Decode<'r>>(&self, position: usize) -> Result<T, DbError> {
         self.at_with(position, T::decode)
     }
 
     /// The value at this position, read by this function.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_with<T>(
         &self,
         position: usize,
         read: impl FnOnce(ValueRef<'r>) -> Result<T, DecodeError>,
     ) -> Result<T, DbError> {
-        self.batch.with_value(self.index, position, |value| match value {
-            Ok(value) => read(value).map_err(|error| self.unreadable::<T>(position, &error)),
-            Err(error) => Err(self.unreadable::<T>(position, &error)),
-        })
+        self.batch.with_value(self.index, position, (self, position, read), decoded)
     }
 
     #[inline]
     pub(crate) fn is_null(&self, position: usize) -> bool {
-        self.batch.with_value(self.index, position, |value| matches!(value, Ok(ValueRef::Null)))
+        self.batch.with_value(self.index, position, (), |(), value| matches!(value, Ok(ValueRef::Null)))
     }
 
     #[cold]
@@ -110,6 +107,18 @@ impl<'r> Row<'r> {
         let row = self.number + 1;
         let message = format!("column {name:?}{sql_type} of row {row} cannot be read as {rust_type}: {reason}");
         DbError::new(DbErrorKind::Decode, message)
+    }
+}
+
+/// What becomes of a value: see [`Row::at_with`].
+#[inline(always)] // See `RowBatch::with_value`.
+fn decoded<'r, T>(
+    (row, position, read): (&Row<'r>, usize, impl FnOnce(ValueRef<'r>) -> Result<T, DecodeError>),
+    value: Result<ValueRef<'r>, BatchError>,
+) -> Result<T, DbError> {
+    match value {
+        Ok(value) => read(value).map_err(|error| row.unreadable::<T>(position, &error)),
+        Err(error) => Err(row.unreadable::<T>(position, &error)),
     }
 }
 

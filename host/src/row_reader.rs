@@ -29,18 +29,23 @@ impl<'r> RowReader<'r> {
     /// # Errors
     ///
     /// [`DbErrorKind::Decode`](crate::DbErrorKind::Decode), with column, SQL type, Rust type and row.
-    #[inline]
+    #[inline(always)]
     pub fn take<T: Decode<'r>>(&mut self) -> Result<T, DbError> {
         let position = self.next()?;
         self.row.at(position)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Result<usize, DbError> {
-        match self.positions.next().copied().or_else(|| self.own_positions.next()) {
-            Some(position) => Ok(position as usize),
-            None => Err(takes_too_many()),
+        match self.positions.next() {
+            Some(position) => Ok(*position as usize),
+            None => self.next_of_own(),
         }
+    }
+
+    #[cold]
+    fn next_of_own(&mut self) -> Result<usize, DbError> {
+        self.own_positions.next().map(|position| position as usize).ok_or_else(takes_too_many)
     }
 
     /// The next column's value, or the type's default where the result does not have the column.

@@ -149,7 +149,7 @@ impl Session {
         if !self.statements.find(sql) {
             Box::pin(self.prepare(sql)).await?;
         }
-        if self.statements.current().writes && self.turn.is_none() {
+        if self.statements.current().writes && !self.try_turn() {
             Box::pin(self.wait_for_turn()).await?;
         }
         self.is_untouched = false;

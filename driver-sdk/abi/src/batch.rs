@@ -188,31 +188,20 @@ impl RowBatch {
         self.cell(row, column).ok_or(BatchError::OutsideBatch)?.read(self.text(), &self.batch.bytes)
     }
 
-    /// Calls `then` with what [`value`](Self::value) answers.
-    ///
-    /// For the kinds that make up most of all values, that is done in place: the compiler sees together what the kind is and
-    /// what becomes of the value, and nothing is left to do for a number that is read as a number.
+    /// Calls `then` with the context and with what [`value`](Self::value) answers. Where `then` is a function that is always
+    /// inlined, nothing is left to do for a number that is read as a number.
     #[inline(always)]
-    pub fn with_value<'b, T>(
+    pub fn with_value<'b, C, T>(
         &'b self,
         row: usize,
         column: usize,
-        then: impl FnOnce(Result<ValueRef<'b>, BatchError>) -> T,
+        context: C,
+        then: impl FnOnce(C, Result<ValueRef<'b>, BatchError>) -> T,
     ) -> T {
-        if let Some(cell) = self.cell(row, column) {
-            match cell.kind() {
-                Kind::NULL => return then(Ok(ValueRef::Null)),
-                Kind::I64 => return then(Ok(ValueRef::I64(cell.bits() as i64))),
-                Kind::F64 => return then(Ok(ValueRef::F64(f64::from_bits(cell.bits())))),
-                Kind::TEXT => {
-                    if let Ok(text) = cell.text(self.text()) {
-                        return then(Ok(ValueRef::Text(text)));
-                    }
-                }
-                _ => {}
-            }
+        match self.cell(row, column) {
+            Some(cell) => cell.with_value(self.text(), &self.batch.bytes, context, then),
+            None => then(context, Err(BatchError::OutsideBatch)),
         }
-        then(self.value(row, column))
     }
 
     #[inline]
@@ -235,6 +224,7 @@ impl RowBatch {
     }
 
     /// A row as the parameters of a statement, `None` where there is no such row.
+    #[inline]
     pub fn params(&self, row: usize) -> Option<Params<'_>> {
         // There are `rows * columns` cells, so this does not overflow.
         let start = (row < self.rows).then(|| row * self.columns())?;
@@ -433,7 +423,7 @@ mod tests {
             for column in 0..=count {
                 let value = rows.value(0, column);
                 // As text, because NaN is not equal to itself.
-                prop_assert_eq!(rows.with_value(0, column, |same| format!("{same:?}")), format!("{value:?}"));
+                prop_assert_eq!(rows.with_value(0, column, (), |(), same| format!("{same:?}")), format!("{value:?}"));
                 if let Ok(ValueRef::Array(array)) = value {
                     for index in 0..array.len() {
                         let _ = array.get(index);

@@ -241,15 +241,36 @@ impl Cell {
         })
     }
 
-    /// The number of a cell that holds one inline.
-    #[inline]
-    pub(crate) fn bits(&self) -> u64 {
-        self.value
+    /// Calls `then` with the context and with what [`read`](Self::read) answers.
+    ///
+    /// For the kinds that make up most of all values, that is done in place: the compiler sees together what the kind is and
+    /// what becomes of the value, and nothing is left to do for a number that is taken as a number. For that `then` must be
+    /// a function that is always inlined, which a closure cannot promise: so it is given its context.
+    #[inline(always)]
+    pub(crate) fn with_value<'a, C, T>(
+        &self,
+        text: &'a str,
+        bytes: &'a [u8],
+        context: C,
+        then: impl FnOnce(C, Result<ValueRef<'a>, BatchError>) -> T,
+    ) -> T {
+        match self.kind {
+            Kind::NULL => return then(context, Ok(ValueRef::Null)),
+            Kind::I64 => return then(context, Ok(ValueRef::I64(self.value as i64))),
+            Kind::F64 => return then(context, Ok(ValueRef::F64(f64::from_bits(self.value)))),
+            Kind::TEXT => {
+                if let Ok(text) = self.text(text) {
+                    return then(context, Ok(ValueRef::Text(text)));
+                }
+            }
+            _ => {}
+        }
+        then(context, self.read(text, bytes))
     }
 
     /// The cell's text, which lies in the heap.
-    #[inline]
-    pub(crate) fn text<'a>(&self, heap: &'a str) -> Result<&'a str, BatchError> {
+    #[inline(always)] // It is a part of reading each text.
+    fn text<'a>(&self, heap: &'a str) -> Result<&'a str, BatchError> {
         self.place().and_then(|place| heap.get(place)).ok_or(BatchError::OutsideHeap)
     }
 

@@ -1,6 +1,6 @@
 //! Parameters on the wire: one row of cells, with a name for each where names are used.
 
-use crate::{BatchError, Cell, DriverError, ValueRef, write_value};
+use crate::{BatchError, Cell, DriverError, Kind, ValueRef, write_value};
 use abi_stable::{
     StableAbi,
     std_types::{RSlice, RStr, RString, RVec},
@@ -19,21 +19,25 @@ pub struct Params<'a> {
 
 impl<'a> Params<'a> {
     /// The cells of one row of a batch.
+    #[inline]
     pub(crate) fn of_row(cells: &'a [Cell], text: &'a str, bytes: &'a [u8]) -> Self {
         Self { cells: cells.into(), names: RSlice::EMPTY, text: text.into(), bytes: bytes.into() }
     }
 
     /// How many there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
     /// Whether any has a name.
+    #[inline]
     pub fn has_names(&self) -> bool {
         !self.names.is_empty()
     }
@@ -46,6 +50,27 @@ impl<'a> Params<'a> {
     pub fn get(&self, index: usize) -> Result<ValueRef<'a>, BatchError> {
         let cell = self.cells.as_slice().get(index).ok_or(BatchError::OutsideBatch)?;
         cell.read(self.text.as_str(), self.bytes.as_slice())
+    }
+
+    /// Calls `then` with the context and with what [`get`](Self::get) answers. Where `then` is a function that is always
+    /// inlined, nothing is left to do for a number that is taken as a number.
+    #[inline(always)]
+    pub fn with_value<C, T>(
+        &self,
+        index: usize,
+        context: C,
+        then: impl FnOnce(C, Result<ValueRef<'a>, BatchError>) -> T,
+    ) -> T {
+        match self.cells.as_slice().get(index) {
+            Some(cell) => cell.with_value(self.text.as_str(), self.bytes.as_slice(), context, then),
+            None => then(context, Err(BatchError::OutsideBatch)),
+        }
+    }
+
+    /// Whether an array is among the values.
+    #[inline]
+    pub fn has_arrays(&self) -> bool {
+        self.cells.iter().any(|cell| cell.kind() == Kind::ARRAY)
     }
 
     /// The name at this index, from 0, without a leading sign.
@@ -82,6 +107,7 @@ impl ParamBuffer {
     /// # Errors
     ///
     /// [`ErrorKind::TOO_LARGE`](crate::ErrorKind::TOO_LARGE) for a value of 4 GiB or more.
+    #[inline]
     pub fn push(&mut self, value: ValueRef<'_>) -> Result<(), DriverError> {
         let cell = write_value(value, &mut self.text, &mut self.bytes)?;
         self.cells.push(cell);
@@ -106,6 +132,7 @@ impl ParamBuffer {
     }
 
     /// Empties it. The buffers are used again, unless they are large.
+    #[inline]
     pub fn clear(&mut self) {
         const LARGE: usize = 64 * 1024;
         if self.text.capacity().max(self.bytes.capacity()).max(self.cells.capacity()) > LARGE {
@@ -119,16 +146,19 @@ impl ParamBuffer {
     }
 
     /// How many there are.
+    #[inline]
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
 
     /// The form that crosses.
+    #[inline]
     pub fn as_params(&self) -> Params<'_> {
         Params {
             cells: self.cells.as_rslice(),

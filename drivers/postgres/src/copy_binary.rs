@@ -69,7 +69,7 @@ async fn describe(session: &mut Session, select: &str) -> Result<Columns> {
 pub(crate) fn row(columns: &[(u32, Form)], rows: &RowBatch, row: usize, out: &mut BytesMut) -> Result<()> {
     out.put_u16(columns.len() as u16);
     for (index, (oid, form)) in columns.iter().enumerate() {
-        if rows.with_value(row, index, |value| value.is_ok_and(|value| write_common(*form, value, out))) {
+        if rows.with_value(row, index, (), |(), value| value.is_ok_and(|value| write_common(*form, value, out))) {
             continue;
         }
         let value = rows.value(row, index).map_err(|error| Error::protocol(error.to_string()))?;

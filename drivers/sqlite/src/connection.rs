@@ -13,7 +13,7 @@ use crate::{
 };
 use montrs_driver_sdk::{
     Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, ParamBuffer, Params,
-    QueryOptions, Reply, Result, RowBatch, TransactionOptions, ValueRef,
+    QueryOptions, Reply, Result, RowBatch, TransactionOptions,
 };
 use std::{
     mem,
@@ -115,8 +115,7 @@ impl Connection for SqliteConnection {
         *operation += 1;
         let name = statement.0.name();
         // Binding copies the values and never waits, so where it can be done at once they are copied only once.
-        let has_list = (0..parameters.len()).any(|index| matches!(parameters.get(index), Ok(ValueRef::Array(_))));
-        let bound = executor.session().filter(|_| !has_list).map(|session| {
+        let bound = executor.session().filter(|_| !parameters.has_arrays()).map(|session| {
             monitor.begin(*operation);
             session.bind(name, &parameters)
         });

@@ -24,7 +24,7 @@ impl Session {
     pub(crate) fn for_lists(&mut self, name: Name, values: &Params<'_>) -> Result<Option<Arc<Token>>> {
         let prepared = self.registry.get(name)?;
         let is_list = |index: usize| matches!(values.get(index), Ok(ValueRef::Array(_)));
-        if !(0..values.len()).any(is_list) {
+        if !values.has_arrays() {
             return Ok(None);
         }
         let targets = prepared.placeholders.assign(values)?;

@@ -105,6 +105,7 @@ impl Placeholders {
     ///
     /// [`ErrorKind::PARAMETERS`] when values are missing, too many or not known by their name, or when positions are
     /// ambiguous.
+    #[inline]
     pub(crate) fn assign(&self, values: &Params<'_>) -> Result<Cow<'_, [Target]>> {
         if values.has_names() {
             return self.assign_by_name(values).map(Cow::Owned);

@@ -12,7 +12,7 @@ use crate::{
     sql,
     statement::Statement,
 };
-use montrs_driver_sdk::{Batch, Error, Params, QueryOptions, Result, ValueRef};
+use montrs_driver_sdk::{Batch, BatchError, Error, Params, QueryOptions, Result, ValueRef};
 use std::ffi::c_int;
 
 /// A statement of a session.
@@ -75,23 +75,10 @@ impl Prepared {
 
     /// Binds the values, which are copied. Never waits. After an error [`end`](Self::end) must follow.
     pub(crate) fn bind(&mut self, values: &Params<'_>) -> Result<(), Fault> {
-        /// Smaller values stay bound until the next run: that is cheaper than to free them.
-        const LARGE: usize = 64 * 1024;
-        let placeholders = &self.placeholders;
+        let Self { statement, placeholders, lists, holds_large_values, .. } = self;
         for &(parameter, index) in placeholders.assign(values)?.iter() {
-            let value = values.get(index).map_err(|error| Error::protocol(error.to_string()))?;
-            self.holds_large_values |= match value {
-                ValueRef::Text(text) | ValueRef::Json(text) | ValueRef::OtherText(text) => text.len() > LARGE,
-                ValueRef::Bytes(bytes) | ValueRef::OtherBytes(bytes) => bytes.len() > LARGE,
-                _ => false,
-            };
-            match value {
-                ValueRef::Array(list) if self.lists.contains(&parameter) => {
-                    self.holds_large_values = true;
-                    self.statement.bind_text(parameter, &list::json(list)?)?;
-                }
-                value => bind(&mut self.statement, parameter, value, || placeholders.text(parameter))?,
-            }
+            let target = (&mut *statement, &*placeholders, &**lists, &mut *holds_large_values, parameter);
+            values.with_value(index, target, bind_value)?;
         }
         Ok(())
     }
@@ -179,5 +166,34 @@ impl Prepared {
             affected: if has_changed { handle.changes() } else { 0 },
             last_insert_id: (has_changed && self.is_insert).then(|| handle.last_insert_id()),
         }
+    }
+}
+
+/// Binds one value, as [`Prepared::bind`] does.
+#[inline(always)] // Where the kind is known, little is left.
+fn bind_value(
+    (statement, placeholders, lists, holds_large_values, parameter): (
+        &mut Statement,
+        &Placeholders,
+        &[c_int],
+        &mut bool,
+        c_int,
+    ),
+    value: std::result::Result<ValueRef<'_>, BatchError>,
+) -> Result<(), Fault> {
+    /// Smaller values stay bound until the next run: that is cheaper than to free them.
+    const LARGE: usize = 64 * 1024;
+    let value = value.map_err(|error| Error::protocol(error.to_string()))?;
+    *holds_large_values |= match value {
+        ValueRef::Text(text) | ValueRef::Json(text) | ValueRef::OtherText(text) => text.len() > LARGE,
+        ValueRef::Bytes(bytes) | ValueRef::OtherBytes(bytes) => bytes.len() > LARGE,
+        _ => false,
+    };
+    match value {
+        ValueRef::Array(list) if lists.contains(&parameter) => {
+            *holds_large_values = true;
+            Ok(statement.bind_text(parameter, &list::json(list)?)?)
+        }
+        value => bind(statement, parameter, value, || placeholders.text(parameter)),
     }
 }

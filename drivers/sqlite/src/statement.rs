@@ -73,7 +73,7 @@ impl Statement {
     }
 
     /// The value in this column, from 0, of the row that the last step found; `None` when memory is exhausted.
-    #[inline]
+    #[inline(always)] // For each value; what becomes of it is decided by its class, which is found here.
     pub(crate) fn value(&self, column: c_int) -> Option<Stored<'_>> {
         // The functions for columns would look the column up for its type, for its value, and for its length.
         // SAFETY: the statement is not finalized; SQLite answers NULL for a column or row that does not exist. The value is

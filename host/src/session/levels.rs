@@ -19,7 +19,7 @@ impl Session {
         self.ready().await?;
         let outer = self.depth;
         let depth = outer + 1;
-        if outer == 0 && locks_at_once(options) {
+        if outer == 0 && locks_at_once(options) && !self.try_turn() {
             Box::pin(self.wait_for_turn()).await?;
         }
         // Until the level is known to be open, it counts as abandoned: this future may be dropped.

@@ -21,7 +21,9 @@ impl Session {
         self.turn = Some(turn);
     }
 
-    fn try_turn(&mut self) -> bool {
+    /// Takes the turn to write where nobody has it or waits for it; `true` if the session has it.
+    #[inline]
+    pub(super) fn try_turn(&mut self) -> bool {
         if self.turn.is_none() {
             self.turn = self.queue.as_deref().and_then(WriteQueue::try_take);
         }
