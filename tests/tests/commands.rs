@@ -128,6 +128,23 @@ async fn the_second_lock_of_a_backup_is_waited_for_as_long_as_the_first() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_has_written_is_not_backed_up_and_one_that_reads_is() {
+    let (file, copy) = (TestFile::new(), TestFile::new());
+    let db = filled(&file, 3).await;
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(tx.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 3);
+    tx.command("backup").bind(path(&copy)).await.unwrap();
+    tx.execute("INSERT INTO t (b) VALUES ('new')").await.unwrap();
+    let error = tx.command("backup").bind(path(&copy)).await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::TransactionState);
+    assert!(error.suggested_fixes().iter().any(|fix| fix.contains("commit first")), "{:?}", error.suggested_fixes());
+    tx.commit().await.unwrap();
+    assert_eq!(count(&copy.open().await).await, 3);
+    db.command("backup").bind(path(&copy)).await.unwrap();
+    assert_eq!(count(&copy.open().await).await, 4);
+}
+
+#[tokio::test]
 async fn what_is_restored_reads_as_what_was_copied() {
     let (file, copy) = (TestFile::new(), TestFile::new());
     let db = filled(&file, 500).await;

@@ -141,13 +141,20 @@ async fn a_connection_that_is_dropped_with_its_query_gives_back_its_locks() {
     assert_eq!(db.query("SELECT min(x) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
 }
 
+/// Two pools on a file, whose writers do not queue for each other: they meet at SQLite's lock.
+async fn two_pools(file: &TestFile) -> [Database; 2] {
+    let url = format!("{}?busy_timeout=600000", file.url());
+    let db = builder(&url).max_connections(1).connect().await.unwrap();
+    db.execute("CREATE TABLE t (x)").await.unwrap();
+    [db, builder(&url).max_connections(1).connect().await.unwrap()]
+}
+
 /// With a handler that sleeps, the task that holds the lock would never come to its commit.
 #[tokio::test]
 async fn a_lock_is_waited_for_while_its_holder_runs_on_the_same_thread() {
     let file = TestFile::new();
-    let db = builder(&format!("{}?busy_timeout=600000", file.url())).max_connections(2).connect().await.unwrap();
-    db.execute("CREATE TABLE t (x)").await.unwrap();
-    let mut tx = db.begin().await.unwrap();
+    let [db, holder] = two_pools(&file).await;
+    let mut tx = holder.begin().await.unwrap();
     tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
     let barrier = Arc::new(Barrier::new(2));
     let waiter = {
@@ -168,9 +175,8 @@ async fn a_lock_is_waited_for_while_its_holder_runs_on_the_same_thread() {
 #[tokio::test]
 async fn waiting_for_a_lock_can_be_dropped_at_any_poll() {
     let file = TestFile::new();
-    let db = builder(&format!("{}?busy_timeout=600000", file.url())).max_connections(2).connect().await.unwrap();
-    db.execute("CREATE TABLE t (x)").await.unwrap();
-    let mut tx = db.begin().await.unwrap();
+    let [db, holder] = two_pools(&file).await;
+    let mut tx = holder.begin().await.unwrap();
     tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
     for polls in 0..8 {
         assert!(dropped(polls, db.execute("INSERT INTO t VALUES (2)").into_future()).await.is_none());

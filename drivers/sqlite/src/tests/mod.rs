@@ -8,6 +8,7 @@ mod facade;
 mod limits;
 mod many;
 mod opening;
+mod pauses;
 mod placeholders;
 mod settings;
 mod statements;
