@@ -4,7 +4,7 @@
 mod stress;
 
 use futures_util::FutureExt;
-use montrs_orm::{Database, DbError, RuntimeSql};
+use montrs_orm::{Database, DbError, DbErrorKind, RuntimeSql};
 use montrs_tests::{TestFile, builder, poll_then_drop};
 use std::{
     future::poll_fn,
@@ -143,7 +143,7 @@ async fn a_connection_that_is_dropped_with_its_query_gives_back_its_locks() {
 
 /// Two pools on a file, whose writers do not queue for each other: they meet at SQLite's lock.
 async fn two_pools(file: &TestFile) -> [Database; 2] {
-    let url = format!("{}?busy_timeout=600000", file.url());
+    let url = format!("{}?busy_timeout=30000", file.url());
     let db = builder(&url).max_connections(1).connect().await.unwrap();
     db.execute("CREATE TABLE t (x)").await.unwrap();
     [db, builder(&url).max_connections(1).connect().await.unwrap()]
@@ -170,6 +170,22 @@ async fn a_lock_is_waited_for_while_its_holder_runs_on_the_same_thread() {
     tx.commit().await.unwrap();
     timeout(LONG, waiter).await.expect("it gets the lock").unwrap().unwrap();
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
+}
+
+/// A statement that was begun in vain would be in the way of the commit.
+#[tokio::test]
+async fn a_transaction_goes_on_after_a_statement_that_found_the_database_locked() {
+    let file = TestFile::new();
+    let [_, other] = two_pools(&file).await;
+    let db = builder(&format!("{}?busy_timeout=5", file.url())).max_connections(1).connect().await.unwrap();
+    let mut holder = other.begin().await.unwrap();
+    holder.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let error = tx.execute("INSERT INTO t VALUES (2)").await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Busy);
+    assert_eq!(tx.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    holder.commit().await.unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use std::process::Command;
 /// The integration tests that call into drivers.
 const TESTS: &[&str] = &[
     "commands",
+    "damaged_files",
     "driver_faults",
+    "dropped_futures",
     "execution",
     "many",
     "pool",
