@@ -1,8 +1,9 @@
 //! A connection, and the slots that it fills.
 
 use crate::{
-    Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, ManyReply, NextBatch, ParamBuffer, Params,
-    QueryOptions, Reply, Result, RowBatch, TransactionOptions, guard, many, statement, upload,
+    Answers, Batch, ColumnSet, ConnectionStatus, Description, Error, ErrorKind, ManyReply, NextBatch, ParamBuffer,
+    Params, PipelineStep, QueryOptions, Reply, Result, RowBatch, TransactionOptions, guard, many, pipeline, statement,
+    upload,
 };
 use montrs_driver_abi::{
     ConnectionObject, ConnectionVtable, ConnectionVtableRef, DriverResult, Reply as AbiReply, Span, StatementObject,
@@ -136,6 +137,34 @@ pub trait Connection: Send + 'static {
         })
     }
 
+    /// Prepares several statements, in one go where the database can. An error says by [`with_row`](crate::Error::with_row)
+    /// which of them it belongs to.
+    ///
+    /// Unless you write your own, this calls [`prepare`](Self::prepare) in a loop.
+    fn prepare_many(&mut self, texts: &[&str]) -> Reply<'_, Vec<Self::Statement>> {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        Reply::later(pipeline::prepare_one_by_one(self, texts))
+    }
+
+    /// Runs several steps in one go, in their order, and gives their answers to `answers`. Each step names one of `statements`
+    /// by its index.
+    ///
+    /// All of them, or none: run them in a transaction, and if one is open, in a savepoint. End at the first error, to which
+    /// [`with_row`](crate::Error::with_row) adds the step, and undo what was done; begin anew only where that undid everything.
+    ///
+    /// The host calls it where your database answers for [`Capability::PIPELINES`](crate::Capability::PIPELINES), and otherwise
+    /// runs one statement after the other in a transaction.
+    fn pipeline<'a>(
+        &'a mut self,
+        statements: Vec<&'a mut Self::Statement>,
+        steps: &'a [PipelineStep<'a>],
+        batch_bytes: u32,
+        answers: Answers<'a>,
+    ) -> Reply<'a, ()> {
+        let _ = (statements, steps, batch_bytes, answers);
+        Reply::unsupported("pipelines")
+    }
+
     /// The next rows of an open result.
     fn next<'a>(&'a mut self, rows: &'a mut Self::Rows, batch: &'a mut Batch) -> Reply<'a, NextBatch>;
 
@@ -239,6 +268,8 @@ impl<C: Connection> Slots<C> {
         drop: drop_connection::<C>,
         first_statement: first_statement::<C>,
         query_once: statement::query_once::<C>,
+        prepare_many: pipeline::prepare_many::<C>,
+        pipeline: pipeline::pipeline::<C>,
     }));
 
     const VTABLE: ConnectionVtableRef = ConnectionVtableRef(Self::TABLE.as_prefix());

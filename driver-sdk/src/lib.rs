@@ -102,6 +102,7 @@ mod host;
 mod many;
 #[cfg(feature = "own-runtime")]
 mod own_runtime;
+mod pipeline;
 mod reply;
 mod rows;
 mod socket;
@@ -115,14 +116,15 @@ pub use driver::Driver;
 pub use host::{Host, Task};
 #[cfg(feature = "own-runtime")]
 pub use own_runtime::OwnRuntime;
+pub use pipeline::Answers;
 pub use reply::Reply;
 pub use socket::Socket;
 
 pub use montrs_driver_abi::{
     Access, Array, Batch, BatchError, Capability, Column, ColumnSet, ConnectionStatus, Description, Dimension,
     DriverError as Error, ErrorKind, Isolation, Kind, LockMode, LogLevel, ManyReply, NextBatch, Nullability,
-    ParamBuffer, Parameter, Params, QueryOptions, RowBatch, TcpOptions, Timestamp, TransactionOptions, ValueRef,
-    record,
+    ParamBuffer, Parameter, Params, PipelineStep, QueryOptions, RowBatch, TcpOptions, Timestamp, TransactionOptions,
+    ValueRef, record,
 };
 
 pub use montrs_driver_abi::abi_stable::std_types::RArc;

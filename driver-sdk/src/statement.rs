@@ -32,7 +32,7 @@ pub(crate) fn object<C: Connection>(statement: C::Statement) -> StatementObject 
 /// # Safety
 ///
 /// As for [`exclusive`]: the host has exclusive access to the connection and with it to its statements.
-unsafe fn statement<C: Connection>(statement: *mut ()) -> &'static mut C::Statement {
+pub(crate) unsafe fn statement<C: Connection>(statement: *mut ()) -> &'static mut C::Statement {
     // SAFETY: `object` made `statement` of a `C::Statement`; the rest is the caller's promise.
     unsafe { &mut *statement.cast() }
 }

@@ -1,7 +1,8 @@
 //! A database: what applications hold.
 
 use crate::{
-    Capability, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Query, Script, ToParams, many,
+    Capability, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Pipelined, Query, Script, ToParams, many,
+    pipeline,
     pool::{Maintenance, Pool, PoolStatus},
     query::Source,
     replicas::Replicas,
@@ -209,6 +210,35 @@ impl Database {
         let (at, sql) = (Location::caller(), sql.into_sql());
         let session = async move { Ok(SessionRef::Pooled(self.checkout_to_write(at).await?)) };
         many::execute(session, sql, rows.into_iter())
+    }
+
+    /// Runs several statements on a connection of the pool, in one round trip where the database can do so; see
+    /// [`Session::pipeline`](crate::Session::pipeline).
+    ///
+    /// ```no_run
+    /// use montrs_orm::query;
+    ///
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let (names, count) = db
+    ///     .pipeline((
+    ///         query("SELECT name FROM users WHERE age > $1").bind(30).all::<String>(),
+    ///         query("SELECT count(*) FROM orders").scalar::<i64>(),
+    ///     ))
+    ///     .await?;
+    /// println!("{} names, {count} orders", names.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Session::pipeline`](crate::Session::pipeline) and [`acquire`](Self::acquire).
+    #[track_caller]
+    pub fn pipeline<'a, P: Pipelined + 'a>(
+        &'a self,
+        statements: P,
+    ) -> impl Future<Output = Result<P::Output, DbError>> + use<'a, P> {
+        pipeline::run(Source::Pool(self, Location::caller()), statements)
     }
 
     /// Checks that the database answers.

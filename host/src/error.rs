@@ -134,6 +134,8 @@ struct Inner {
     row: Option<u64>,
     /// Where in a script, when the statement is part of one.
     place: Option<Place>,
+    /// Which statement of a script or pipeline is concerned, from 1.
+    statement: Option<usize>,
     /// Whether the error came after the database had answered.
     after_execution: bool,
     #[source]
@@ -155,6 +157,7 @@ impl DbError {
             line_and_column: None,
             row: None,
             place: None,
+            statement: None,
             after_execution: false,
             source: None,
         }))
@@ -194,9 +197,23 @@ impl DbError {
             return self;
         }
         let place = start.after(self.position().and_then(|position| sql.get(..position)).unwrap_or_default());
-        self.0.place = Some(place);
         let Place { number, line, column, .. } = place;
+        (self.0.place, self.0.statement) = (Some(place), Some(number));
         self.in_statement(sql).during(format_args!("statement {number}, line {line}, column {column}"))
+    }
+
+    /// Adds which statement of a pipeline is concerned, from 0, and how many there are.
+    pub(crate) fn in_pipeline(mut self, sql: &str, index: usize, count: usize) -> Self {
+        // The driver counts statements in the same place as rows of parameters.
+        (self.0.row, self.0.statement) = (None, Some(index + 1));
+        let number = index + 1;
+        let error = self.in_statement(sql);
+        match error.0.line_and_column {
+            Some((line, column)) => {
+                error.during(format_args!("statement {number} of {count}, line {line}, column {column}"))
+            }
+            None => error.during(format_args!("statement {number} of {count}")),
+        }
     }
 
     /// Adds which of many rows of parameters is concerned, from 0, and how many there are if that is known.
@@ -287,6 +304,11 @@ impl DbError {
     /// message counts from 1.
     pub fn row(&self) -> Option<u64> {
         self.0.row
+    }
+
+    /// Which statement of a [script](crate::Script) or [pipeline](crate::Session::pipeline) failed, from 1.
+    pub fn statement_number(&self) -> Option<usize> {
+        self.0.statement
     }
 
     /// The statement concerned; long ones are cut and end in `…`.

@@ -40,6 +40,11 @@ impl Layout {
         }
     }
 
+    /// The same text, as it was given.
+    pub(crate) fn text(&self) -> &Sql {
+        &self.text
+    }
+
     /// The text of the statement.
     #[inline]
     pub(crate) fn sql(&self) -> &str {

@@ -125,35 +125,19 @@ impl<'e> Query<'e> {
     /// # }
     /// ```
     pub fn bind_all(mut self, row: impl ToParams) -> Self {
-        let before = self.parameters.values.len();
-        let mut values = ParamRow::by_position(&mut self.parameters.values);
-        let (pushed, len) = (row.to_params(&mut values), values.len());
-        if let Err(error) = pushed {
-            self.parameters.refuse(&format!("${}", before + len), &error);
-        }
+        self.parameters.push_all(&row);
         self
     }
 
     /// Binds the fields of a struct that derives [`ToParams`] by their names, where the database has such: `:name` in the SQL.
     pub fn bind_all_named(mut self, row: impl ToParams) -> Self {
-        let mut values = ParamRow::by_name(&mut self.parameters.values);
-        let (pushed, number) = (row.to_params(&mut values), values.len());
-        let name = values.into_last_name();
-        if let Err(error) = pushed {
-            self.parameters.refuse(&name.map_or_else(|| format!("${number}"), |name| format!(":{name}")), &error);
-        }
+        self.parameters.push_all_named(&row);
         self
     }
 
     #[inline]
     fn push(mut self, name: Option<&str>, value: &impl Encode) -> Self {
-        if let Err(error) = encode::push(&mut self.parameters.values, name, value) {
-            let parameter = match name {
-                Some(name) => format!(":{name}"),
-                None => format!("${}", self.parameters.values.len() + 1),
-            };
-            self.parameters.refuse(&parameter, &error);
-        }
+        self.parameters.push(name, value);
         self
     }
 
@@ -372,6 +356,38 @@ impl Parameters {
         self.error = None;
     }
 
+    /// Adds a value; the first one that cannot be encoded is kept as an error.
+    #[inline]
+    pub(crate) fn push(&mut self, name: Option<&str>, value: &impl Encode) {
+        if let Err(error) = encode::push(&mut self.values, name, value) {
+            let parameter = match name {
+                Some(name) => format!(":{name}"),
+                None => format!("${}", self.values.len() + 1),
+            };
+            self.refuse(&parameter, &error);
+        }
+    }
+
+    /// Adds the values of a row.
+    pub(crate) fn push_all(&mut self, row: &impl ToParams) {
+        let before = self.values.len();
+        let mut values = ParamRow::by_position(&mut self.values);
+        let (pushed, len) = (row.to_params(&mut values), values.len());
+        if let Err(error) = pushed {
+            self.refuse(&format!("${}", before + len), &error);
+        }
+    }
+
+    /// Adds the values of a row by their names.
+    pub(crate) fn push_all_named(&mut self, row: &impl ToParams) {
+        let mut values = ParamRow::by_name(&mut self.values);
+        let (pushed, number) = (row.to_params(&mut values), values.len());
+        let name = values.into_last_name();
+        if let Err(error) = pushed {
+            self.refuse(&name.map_or_else(|| format!("${number}"), |name| format!(":{name}")), &error);
+        }
+    }
+
     #[cold]
     pub(crate) fn refuse(&mut self, parameter: &str, error: &EncodeError) {
         let error = DbError::new(DbErrorKind::Encode, format!("parameter {parameter} cannot be sent: {error}"));
@@ -382,7 +398,7 @@ impl Parameters {
 impl<'e> Source<'e> {
     /// The database, where those who write through its pool queue.
     #[inline]
-    fn queueing(&self) -> Option<(&'e Database, &'static Location<'static>)> {
+    pub(crate) fn queueing(&self) -> Option<(&'e Database, &'static Location<'static>)> {
         match *self {
             Self::Pool(database, at) if database.queues_writers() => Some((database, at)),
             _ => None,
@@ -437,6 +453,6 @@ pub(crate) fn left_open(what: &str) -> DbError {
         .fixed_by("Or check out a connection with acquire(), and run all statements on that.")
 }
 
-fn no_row(sql: impl AsRef<str>) -> DbError {
+pub(crate) fn no_row(sql: impl AsRef<str>) -> DbError {
     DbError::new(DbErrorKind::RowNotFound, "the statement returned no row").in_statement(sql.as_ref()).after_execution()
 }

@@ -1,6 +1,6 @@
 //! SQL that is put together at run time.
 
-use crate::{Encode, Executor, IntoSql, Query, RuntimeSql, encode, query::Parameters};
+use crate::{Encode, Executor, IntoSql, Query, RuntimeSql, Statement, encode, query::Parameters};
 use std::fmt::Write;
 
 /// A statement that is put together piece by piece: SQL as string literals, values as parameters, names in quotes.
@@ -136,6 +136,11 @@ impl QueryBuilder {
     /// The text so far.
     pub fn sql(&self) -> &str {
         &self.sql
+    }
+
+    /// The statement with its values, for a [pipeline](crate::Session::pipeline).
+    pub fn into_statement(self) -> Statement {
+        Statement { sql: RuntimeSql(self.sql).into_sql(), parameters: self.parameters }
     }
 
     /// The statement with its values, to be run there; it is awaited or fetched like any other.

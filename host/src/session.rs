@@ -10,10 +10,10 @@ use crate::{
     writer::{Turn, WriteQueue},
 };
 use montrs_driver_abi::{
-    BatchError, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
+    BatchError, Capability, ConnectionStatus, Description, DriverError, ErrorKind, ParamBuffer, QueryOptions, RowBatch,
     TransactionOptions,
 };
-use montrs_driver_loader::{Connection, Rows, Started};
+use montrs_driver_loader::{self as loader, Connection, QueryResult, Rows, Started};
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 /// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
@@ -47,6 +47,8 @@ pub struct Session {
     is_untouched: bool,
     /// Whether the upload `load` takes rows for a table.
     has_bulk_load: bool,
+    /// Whether several statements can be sent in one go.
+    has_pipelines: bool,
 }
 
 /// About how many bytes of rows cross at once.
@@ -56,6 +58,7 @@ pub(crate) const BATCH_BYTES: u32 = 64 * 1024;
 pub(crate) const RESET_TIMEOUT: Duration = Duration::from_secs(10);
 
 mod levels;
+mod pipeline;
 mod transfer;
 mod writing;
 
@@ -67,9 +70,12 @@ impl Session {
         connection: Connection,
         statement_cache_capacity: NonZeroUsize,
         queue: Option<Arc<WriteQueue>>,
-        has_bulk_load: bool,
+        database: &loader::Database,
     ) -> Self {
+        let has = |capability| database.capability(capability) > 0;
         Self {
+            has_bulk_load: has(Capability::BULK_LOAD),
+            has_pipelines: has(Capability::PIPELINES) && connection.has_pipelines(),
             connection,
             statements: Statements::new(statement_cache_capacity),
             batch: RowBatch::EMPTY,
@@ -83,7 +89,6 @@ impl Session {
             queue,
             turn: None,
             is_untouched: false,
-            has_bulk_load,
         }
     }
 
@@ -157,13 +162,35 @@ impl Session {
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
         let batch = self.batch.refill();
         let result = match self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch) {
-            Started::Now(result) => result?,
-            Started::Later(query) => query.await?,
+            Started::Now(result) => result,
+            Started::Later(query) => query.await,
         };
-        prepared.layout.set_columns(result.columns);
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => Box::pin(self.after_failure(error, parameters, options)).await?,
+        };
+        self.statements.current_mut().layout.set_columns(result.columns);
         self.rows = result.rows;
         self.check()?;
         Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
+    }
+
+    /// Runs the current statement again where nothing but its preparation was out of date.
+    #[cold]
+    async fn after_failure(
+        &mut self,
+        error: DriverError,
+        parameters: &ParamBuffer,
+        options: QueryOptions,
+    ) -> Result<QueryResult, DriverError> {
+        if error.kind() != ErrorKind::STALE_STATEMENT {
+            return Err(error);
+        }
+        let statement = &mut self.statements.current_mut().statement;
+        match self.connection.query(statement, parameters.as_params(), options, self.batch.refill()) {
+            Started::Now(result) => result,
+            Started::Later(query) => query.await,
+        }
     }
 
     /// Prepares a statement, which is the current one from now on.
@@ -290,6 +317,7 @@ impl Session {
     /// Makes the session as good as new. After an error it must be given up.
     pub(crate) async fn reset(&mut self) -> Result<(), DbError> {
         self.rows = None;
+        self.statements.shrink();
         self.connection.reset().await?;
         // The first one may only have ended what was abandoned.
         if self.connection.status() != ConnectionStatus::READY {

@@ -10,7 +10,10 @@ pub(crate) struct Statements {
     all: Vec<Prepared>,
     /// Where in `all` the statement of a text is. Without a limit of its own, for which it would reserve the memory at once.
     by_text: LruCache<Sql, usize>,
-    capacity: NonZeroUsize,
+    /// How many are kept…
+    capacity: usize,
+    /// …and how many more for the pipeline that is being run.
+    room: usize,
     /// Where the statement is that was used last.
     current: usize,
 }
@@ -26,7 +29,7 @@ pub(crate) struct Prepared {
 
 impl Statements {
     pub(crate) fn new(capacity: NonZeroUsize) -> Self {
-        Self { all: Vec::new(), by_text: LruCache::unbounded(), capacity, current: 0 }
+        Self { all: Vec::new(), by_text: LruCache::unbounded(), capacity: capacity.get(), room: 0, current: 0 }
     }
 
     /// Finds the statement of this text, which is the current one from now on.
@@ -43,15 +46,56 @@ impl Statements {
 
     /// Takes a statement in, which is the current one from now on.
     pub(crate) fn add(&mut self, text: Sql, statement: Statement, writes: bool) {
-        let prepared = Prepared { statement, layout: Layout::new(text.clone()), writes };
-        let is_full = self.by_text.len() == self.capacity.get();
-        let oldest = if is_full { self.by_text.pop_lru() } else { None };
-        self.current = oldest.map_or(self.all.len(), |(_, index)| index);
-        self.by_text.put(text, self.current);
-        match self.all.get_mut(self.current) {
-            Some(place) => *place = prepared,
-            None => self.all.push(prepared),
+        self.drop_oldest(self.capacity.saturating_add(self.room) - 1);
+        self.current = self.all.len();
+        self.by_text.put(text.clone(), self.current);
+        self.all.push(Prepared { statement, layout: Layout::new(text), writes });
+    }
+
+    /// Keeps so many more, until [`shrink`](Self::shrink): those of a pipeline are needed together.
+    pub(crate) fn make_room(&mut self, count: usize) {
+        self.room = self.room.saturating_add(count);
+    }
+
+    /// Drops what is too many.
+    pub(crate) fn shrink(&mut self) {
+        self.room = 0;
+        self.drop_oldest(self.capacity);
+    }
+
+    /// Drops the least recently used ones, until no more than so many are left.
+    fn drop_oldest(&mut self, left: usize) {
+        while self.by_text.len() > left
+            && let Some((_, index)) = self.by_text.pop_lru()
+        {
+            self.all.swap_remove(index);
+            if let Some(place) = self.all.get(index).and_then(|moved| self.by_text.peek_mut(moved.layout.text())) {
+                *place = index;
+            }
+            if self.current == self.all.len() {
+                self.current = index;
+            }
         }
+    }
+
+    /// The statements of these texts, each once, with their layouts; and for each text which of them is its own. One that is
+    /// missing has none.
+    pub(crate) fn several<'a>(
+        &mut self,
+        texts: impl Iterator<Item = &'a Sql>,
+    ) -> (Vec<&mut Statement>, Vec<&mut Layout>, Vec<Option<usize>>) {
+        let mut own: Vec<Option<usize>> = texts.map(|text| self.find(text).then_some(self.current)).collect();
+        // In the order of `all`, so that each is borrowed once.
+        let mut wanted = vec![None; self.all.len()];
+        own.iter().flatten().for_each(|index| wanted[*index] = Some(0));
+        for (place, wanted) in wanted.iter_mut().flatten().enumerate() {
+            *wanted = place;
+        }
+        own.iter_mut().for_each(|own| *own = own.and_then(|index| wanted[index]));
+        let several = self.all.iter_mut().zip(&wanted).filter(|(_, wanted)| wanted.is_some());
+        let (statements, layouts) =
+            several.map(|(prepared, _)| (&mut prepared.statement, &mut prepared.layout)).unzip();
+        (statements, layouts, own)
     }
 
     /// The statement that was found or added last.

@@ -1,7 +1,7 @@
 //! A driver that panics, hangs or answers wrongly harms the connection that it does that on, and nothing else.
 
 use futures_util::FutureExt;
-use montrs_orm::{AiError, Connection, Database, DbError, DbErrorKind, RuntimeSql};
+use montrs_orm::{AiError, Connection, Database, DbError, DbErrorKind, FromRow, Plan, RowReader, RuntimeSql, query};
 use montrs_tests::{builder, poll_then_drop};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -54,6 +54,8 @@ const SLOTS: &[&str] = &[
     "describe",
     "query",
     "query-many",
+    "prepare-many",
+    "pipeline",
     "command",
     "upload",
     "upload-bytes",
@@ -82,6 +84,12 @@ async fn call(db: &Database, slot: &str) -> Result<(), DbError> {
         "describe" => db.query("number").describe().await.map(drop),
         "query" => db.execute("number").await.map(drop),
         "query-many" => db.execute_many("number", [(1,)]).await.map(drop),
+        "prepare-many" => {
+            static NUMBER: AtomicUsize = AtomicUsize::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            db.pipeline(query(RuntimeSql(format!("a statement of a pipeline {number}")))).await.map(drop)
+        }
+        "pipeline" => db.pipeline(query("number")).await.map(drop),
         "command" => db.command("number").await.map(drop),
         "upload" => db.command("sink").upload().await.map(drop),
         "upload-bytes" => db.command("sink").upload().await?.write(b"x").await,
@@ -119,6 +127,48 @@ async fn a_statement_that_is_no_part_of_the_script_is_refused() {
     // One whose author has not thought of scripts.
     let error = scene.other_driver.script("get key").await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn answers_of_a_pipeline_that_are_out_of_turn_cost_the_connection() {
+    let mut scene = Scene::new().await;
+    assert_eq!(scene.db.pipeline([query("number").scalar::<i64>()]).await.unwrap(), [2]);
+    let wrong =
+        ["wrong-turn", "wrong-step", "wrong-silence", "wrong-twice", "wrong-cells", "wrong-width", "one too few"];
+    for (connection, text) in (3..).zip(wrong) {
+        let pipeline = scene.db.pipeline((query("number").scalar::<i64>(), query(text), query("number")));
+        let error = pipeline.await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::DriverProtocol, "{text}: {error}");
+        scene.check(connection).await;
+    }
+    let error = scene.db.pipeline((query("number"), query("nonsense"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.statement_number()), (DbErrorKind::Syntax, Some(2)));
+    assert_eq!(error.to_string(), "statement 2 of 2: `nonsense` is no command");
+}
+
+/// A row whose type panics when it is read.
+#[derive(Debug)]
+struct Panics;
+
+impl FromRow<'_> for Panics {
+    fn fields(_: &mut Vec<montrs_orm::Field>) {}
+
+    fn resolve(_: &montrs_orm::Columns, _: &mut Plan) -> Result<(), DbError> {
+        Ok(())
+    }
+
+    fn read(_: &mut RowReader<'_>) -> Result<Self, DbError> {
+        panic!("the application's own")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_application_does_not_go_through_the_driver() {
+    let mut scene = Scene::new().await;
+    let pipeline = scene.db.pipeline((query("number").one::<Panics>(), query("number").scalar::<i64>()));
+    let panic = std::panic::AssertUnwindSafe(pipeline).catch_unwind().await.unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"the application's own"));
+    scene.check(2).await;
 }
 
 #[tokio::test]

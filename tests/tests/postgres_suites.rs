@@ -18,6 +18,8 @@ mod hooks;
 mod many;
 #[path = "parameters.rs"]
 mod parameters;
+#[path = "pipelines.rs"]
+mod pipelines;
 #[path = "pool.rs"]
 mod pool;
 #[path = "pool_upkeep.rs"]

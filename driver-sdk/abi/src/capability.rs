@@ -32,4 +32,6 @@ impl Capability {
     /// 1 where the upload `load` takes rows for a table, faster than an insert that is run for each of them. Its parameter is the
     /// table with its columns as SQL: `"users" ("name", "age")`. All rows are kept by its end, or none.
     pub const BULK_LOAD: Self = Self(10);
+    /// 1 where several statements can be sent in one go.
+    pub const PIPELINES: Self = Self(11);
 }

@@ -1,9 +1,12 @@
 //! One session with a database.
 
-use crate::{Batch, DriverResult, Params, QueryOptions, QueryReply, Reply, StatementObject, TransactionOptions};
+use crate::{
+    AnswerSink, Batch, DriverResult, Params, PipelineStep, QueryOptions, QueryReply, Reply, StatementObject,
+    TransactionOptions,
+};
 use abi_stable::{
     StableAbi,
-    std_types::{RSlice, RStr},
+    std_types::{RSlice, RStr, RVec},
 };
 
 /// The state of a connection, as bits.
@@ -134,6 +137,28 @@ pub struct ConnectionVtable {
         options: QueryOptions,
         batch: *mut Batch,
     ) -> Reply<QueryReply>,
+
+    /// Prepares several statements, in one go where the driver can; since version 1.1. `texts` is borrowed for the call. An error
+    /// has in `row` which of them it belongs to; none is then prepared.
+    pub prepare_many:
+        unsafe extern "C" fn(connection: *mut (), texts: RSlice<'_, RStr<'_>>) -> Reply<RVec<StatementObject>>,
+
+    /// Runs several steps in one go, in their order, and gives their answers to the sink; since version 1.1. The host calls it
+    /// where the database answers for [`Capability::PIPELINES`](crate::Capability::PIPELINES).
+    ///
+    /// All of them, or none: they are a transaction, or inside of one a savepoint, which the driver sees to. The first error ends
+    /// them; its `row` says which step it belongs to, unless it is one of all of them.
+    ///
+    /// `statements` are different ones of this connection. What they point to, `steps` with their parameters, and what the sink
+    /// points to are borrowed for the call and for the life of the reply's future; the list of pointers itself only for the call.
+    /// `batch_bytes` is about how many bytes of rows go to the sink at once.
+    pub pipeline: unsafe extern "C" fn(
+        connection: *mut (),
+        statements: RSlice<'_, *mut ()>,
+        steps: RSlice<'_, PipelineStep<'_>>,
+        batch_bytes: u32,
+        sink: AnswerSink,
+    ) -> Reply<()>,
 }
 
 /// A part of a text, in bytes. Where there is none, both are 0.

@@ -75,6 +75,9 @@ kinds! {
     TIMEOUT = 35,
     /// A statement that the transaction's state does not allow.
     TRANSACTION_STATE = 36,
+    /// The types of the statement's parameters had changed since it was prepared, and it was not run; it has been prepared anew,
+    /// and the host gives it its parameters once more. A host of version 1.0 reports it.
+    STALE_STATEMENT = 37,
     /// No connection could be made, or the database cannot be opened.
     CONNECTION = 40,
     /// The connection was lost during use.

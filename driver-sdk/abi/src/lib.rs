@@ -57,6 +57,7 @@ mod driver;
 mod error;
 pub mod panic;
 mod params;
+mod pipeline;
 pub mod record;
 mod reply;
 mod rows;
@@ -79,6 +80,7 @@ pub use database::{DatabaseObject, DatabaseVtable, DatabaseVtableRef};
 pub use driver::{DriverModule, DriverModuleRef};
 pub use error::{DriverError, ErrorKind, ErrorRecord};
 pub use params::{ParamBuffer, Params};
+pub use pipeline::{AnswerSink, PipelineAnswer, PipelineStep};
 pub use reply::{DriverResult, Reply};
 pub use rows::{NextBatch, RowsObject, RowsVtable, RowsVtableRef};
 pub use services::{

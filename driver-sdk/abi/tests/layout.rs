@@ -14,11 +14,11 @@
 #![cfg(target_pointer_width = "64")]
 
 use montrs_driver_abi::{
-    Batch, Cell, Column, ColumnSet, ConnectionObject, ConnectionVtable, DatabaseObject, DatabaseVtable, Description,
-    DriverError, DriverModule, DriverModuleRef, DriverResult, ErrorRecord, HostServices, HostServicesVtable, IoFailure,
-    Job, ManyReply, NextBatch, Parameter, Params, QueryOptions, QueryReply, Reply, RowsObject, RowsVtable,
-    SocketObject, SocketVtable, Span, StatementObject, StatementVtable, TaskObject, TaskVtable, TcpOptions,
-    TransactionOptions, Transferred,
+    AnswerSink, Batch, Cell, Column, ColumnSet, ConnectionObject, ConnectionVtable, DatabaseObject, DatabaseVtable,
+    Description, DriverError, DriverModule, DriverModuleRef, DriverResult, ErrorRecord, HostServices,
+    HostServicesVtable, IoFailure, Job, ManyReply, NextBatch, Parameter, Params, PipelineAnswer, QueryOptions,
+    QueryReply, Reply, RowsObject, RowsVtable, SocketObject, SocketVtable, Span, StatementObject, StatementVtable,
+    TaskObject, TaskVtable, TcpOptions, TransactionOptions, Transferred,
     abi_stable::{
         StableAbi,
         type_layout::{TLData, TLField, TLFunction, TypeLayout},
@@ -209,7 +209,7 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: DatabaseVtable { connect, capability, drop });
     check!(found: ConnectionVtable {
         prepare, command, upload, upload_bytes, upload_rows, upload_end, begin, commit, rollback, savepoint, release, rollback_to, reset, ping, status, close, drop,
-        first_statement, query_once
+        first_statement, query_once, prepare_many, pipeline
     });
     check!(found: StatementVtable { query, query_many, describe, drop });
     check!(found: RowsVtable { next, close, drop });
@@ -227,6 +227,8 @@ fn fields_and_slots_lie_where_the_compiler_puts_them() {
     check!(found: ManyReply { affected, last_insert_id, spare });
     check!(found: NextBatch { affected, finished });
     check!(found: Span { start, end });
+    check!(found: PipelineAnswer { step, begins, finished, columns, affected, last_insert_id });
+    check!(found: AnswerSink { data, take });
     check!(found: TransactionOptions { isolation, access, lock_mode, deferrable });
     check!(found: ErrorRecord {
         kind, position, row, native_code, sqlstate, message, detail, hint, schema, table, column, constraint, is_retryable,

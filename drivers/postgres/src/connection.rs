@@ -3,13 +3,13 @@
 use crate::{
     PgResult, PgStatement,
     command::{self, Command},
-    copy_in, many, query, reset, script,
+    copy_in, many, pipeline, query, reset, script,
     session::{LOG, Session},
     statement, transaction,
 };
 use montrs_driver_sdk::{
-    Batch, ColumnSet, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch, ParamBuffer,
-    Params, QueryOptions, Reply, Result, RowBatch, TransactionOptions,
+    Answers, Batch, ColumnSet, Connection, ConnectionStatus, Description, Fetched, LogLevel, ManyReply, NextBatch,
+    ParamBuffer, Params, PipelineStep, QueryOptions, Reply, Result, RowBatch, TransactionOptions,
 };
 
 use std::{ops::Range, sync::Arc};
@@ -59,6 +59,21 @@ impl Connection for PgConnection {
     fn prepare(&mut self, sql: &str) -> Reply<'_, PgStatement> {
         let sql = sql.into();
         operation!(self, |session| statement::new(session, sql))
+    }
+
+    fn prepare_many(&mut self, texts: &[&str]) -> Reply<'_, Vec<PgStatement>> {
+        let texts = texts.iter().map(|text| (*text).into()).collect();
+        operation!(self, |session| statement::new_many(session, texts))
+    }
+
+    fn pipeline<'a>(
+        &'a mut self,
+        statements: Vec<&'a mut PgStatement>,
+        steps: &'a [PipelineStep<'a>],
+        batch_bytes: u32,
+        answers: Answers<'a>,
+    ) -> Reply<'a, ()> {
+        operation!(self, |session| pipeline::run(session, statements, steps, batch_bytes, answers))
     }
 
     fn first_statement(&mut self, text: &str) -> Result<Option<Range<usize>>> {

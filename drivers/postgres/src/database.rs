@@ -39,7 +39,8 @@ impl Database for PgDatabase {
             | Capability::READ_ONLY_TRANSACTIONS
             | Capability::ARRAYS
             | Capability::NAMED_PARAMETERS
-            | Capability::BULK_LOAD => 1,
+            | Capability::BULK_LOAD
+            | Capability::PIPELINES => 1,
             Capability::ISOLATION_LEVELS => bits([
                 Isolation::DEFAULT.0,
                 // Given as READ COMMITTED, which is not less.

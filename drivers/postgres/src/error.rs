@@ -72,9 +72,13 @@ impl Report {
     }
 
     /// Whether a prepared statement is out of date, or gone; nothing was performed.
-    pub(crate) fn is_stale_statement(&self) -> bool {
+    pub(crate) fn is_stale_statement(&self, is_bound: bool) -> bool {
         // The same SQLSTATE has other meanings, and the message may be in any language.
-        (self.sqlstate == "0A000" && self.routine == "RevalidateCachedQuery") || self.sqlstate == "26000"
+        (self.sqlstate == "0A000" && self.routine == "RevalidateCachedQuery")
+            || self.sqlstate == "26000"
+            // Before it is bound, a statement is only analysed, and that only where something has changed since it was prepared: a
+            // table or column is gone, or has a type that does not go with the parameter's. 42501 is a matter of permissions.
+            || (!is_bound && self.sqlstate.starts_with("42") && self.sqlstate != "42501")
     }
 
     /// The error, of a statement with this text.
@@ -264,7 +268,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_report(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             let report = Report::read(&bytes);
-            let _ = (report.level(), report.is_stale_statement());
+            let _ = (report.level(), report.is_stale_statement(false));
             let _ = report.into_error("SELECT");
         }
     }

@@ -44,6 +44,7 @@ mod message;
 mod numeric;
 mod options;
 mod passfile;
+mod pipeline;
 mod print;
 mod query;
 mod request;

@@ -67,22 +67,23 @@ fn write(session: &mut Session, statement: &PgStatement, rows: &RowBatch) -> Res
 
 /// Sends the request, and reads its answer to the end. Returns how many rows were changed.
 async fn read(session: &mut Session, statement: &mut PgStatement, rows: usize) -> Result<u64> {
-    let (mut affected, mut row, mut result) = (0_u64, 0, Ok(()));
+    let (mut affected, mut row, mut is_bound, mut result) = (0_u64, 0, false, Ok(()));
     loop {
         let message = session.message_while_writing().await?;
         match message.tag {
             // A row can be without columns.
-            tag::BIND_COMPLETE | tag::PARSE_COMPLETE | tag::DATA_ROW => {}
+            tag::PARSE_COMPLETE | tag::DATA_ROW => {}
+            tag::BIND_COMPLETE => is_bound = true,
             tag::COMMAND_COMPLETE if row < rows => {
                 let tag = message::command_tag(session.wire.body(&message)).map(str::to_owned);
                 let tag = session.sound(tag)?;
                 session.completed(&tag);
                 affected = affected.saturating_add(message::affected(&tag));
-                row += 1;
+                (row, is_bound) = (row + 1, false);
             }
             tag::ERROR_RESPONSE => {
                 let report = session.report(&message)?;
-                statement.prepared.is_stale |= report.is_stale_statement();
+                statement.prepared.is_stale |= report.is_stale_statement(is_bound);
                 let error = statement.text.as_written(report.into_error(statement.text.sent()));
                 // After the last row it concerns all of them: a constraint that is checked at the end.
                 let error = if row < rows { error.with_row(row) } else { error };

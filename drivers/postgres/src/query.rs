@@ -40,15 +40,29 @@ pub(crate) fn write(
     parameters: &Params<'_>,
     options: QueryOptions,
 ) -> Result<Request> {
-    let types = &statement.prepared.parameters;
-    let order = statement.text.assign(parameters, types.len())?;
+    let values = values(statement, parameters)?;
     session.begin()?;
     session.close_what_was_dropped()?;
     if statement.may_change_session {
         session.leaves = session.leaves.max(Leaves::State);
     }
     let piece = piece(session, statement, options);
-    let range = write_messages(session, statement, piece, |out| {
+    let range = write_messages(session, statement, piece, values)?;
+    Ok(Request { options, parameters: range, piece })
+}
+
+/// Writes the parameters, once it is called.
+///
+/// # Errors
+///
+/// When they do not belong to the statement; the function's, when they do not fit their types.
+pub(crate) fn values<'a>(
+    statement: &'a PgStatement,
+    parameters: &'a Params<'a>,
+) -> Result<impl FnOnce(&mut BytesMut) -> Result<()> + use<'a>> {
+    let types = &statement.prepared.parameters;
+    let order = statement.text.assign(parameters, types.len())?;
+    Ok(move |out: &mut BytesMut| {
         request::parameters(out, types.len(), |index, out| {
             // Of a name that is none to the server there is no value.
             let from = order.as_ref().map_or(Some(index), |order| order.get(index).copied());
@@ -56,8 +70,7 @@ pub(crate) fn write(
                 parameters.get(from.unwrap_or(usize::MAX)).map_err(|error| Error::protocol(error.to_string()))?;
             encode::parameter(index, types[index], value, out).map_err(|error| statement.text.as_written(error))
         })
-    })?;
-    Ok(Request { options, parameters: range, piece })
+    })
 }
 
 /// How many rows are asked for at first.
@@ -75,7 +88,18 @@ fn write_messages(
     piece: Option<u32>,
     parameters: impl FnOnce(&mut BytesMut) -> Result<()>,
 ) -> Result<Range<usize>> {
-    let out = &mut session.wire.outgoing;
+    let range = append(statement, piece.unwrap_or(0) as i32, parameters, &mut session.wire.outgoing)?;
+    session.sync();
+    Ok(range)
+}
+
+/// Appends the messages that run a statement, up to so many rows; 0 is all. Returns where the parameters are.
+pub(crate) fn append(
+    statement: &PgStatement,
+    max_rows: i32,
+    parameters: impl FnOnce(&mut BytesMut) -> Result<()>,
+    out: &mut BytesMut,
+) -> Result<Range<usize>> {
     let forms = &statement.prepared.shape.forms;
     if statement.is_unnamed() {
         let types = statement.prepared.parameters.iter().copied();
@@ -86,8 +110,7 @@ fn write_messages(
     if statement.is_unnamed() {
         frontend::describe(b'P', "", out).map_err(unwritable)?;
     }
-    frontend::execute("", piece.unwrap_or(0) as i32, out).map_err(unwritable)?;
-    session.sync();
+    frontend::execute("", max_rows, out).map_err(unwritable)?;
     Ok(range)
 }
 
@@ -103,7 +126,7 @@ pub(crate) async fn run(
     }
     let mut rows = rows(statement, &request);
     let progress = match first(session, statement, &mut rows, &request, batch).await? {
-        Progress::Stale(_) if session.status == TransactionStatus::Idle => {
+        Progress::Stale(_) if session.status == TransactionStatus::Idle && statement.prepared.is_described => {
             send_again(session, statement, &mut request).await?;
             rows = self::rows(statement, &request);
             first(session, statement, &mut rows, &request, batch).await?
@@ -139,7 +162,7 @@ pub(crate) async fn execute(
 ) -> Result<Fetched<PgResult>> {
     let lists = statement.lists(&parameters.as_params());
     if !lists.is_empty() {
-        statement = statement.for_lists(session, lists).await?;
+        statement = statement.for_lists(session, &lists).await?;
     }
     match write(session, statement, &parameters.as_params(), options) {
         Ok(request) => run(session, statement, request, batch).await,
@@ -160,8 +183,9 @@ async fn send_again(session: &mut Session, statement: &mut PgStatement, request:
     let types = statement.prepared.parameters.clone();
     statement.prepare_again(session).await?;
     if types != statement.prepared.parameters {
+        // The host gives the values once more.
         return Err(Error::new(
-            ErrorKind::QUERY,
+            ErrorKind::STALE_STATEMENT,
             "the types of the statement's parameters have changed since it was prepared",
         )
         .with_hint("run it again: it is prepared anew"));

@@ -18,6 +18,8 @@ pub struct PgRows {
     pub(crate) piece: Option<u32>,
     /// How many rows came in the piece so far, and how many bytes they had.
     seen: (u64, u64),
+    /// The statement has been bound: what comes from here on is not about how it was prepared.
+    is_bound: bool,
     /// The columns are not those that the statement was prepared with.
     pub(crate) has_changed: bool,
 }
@@ -41,7 +43,7 @@ const MAX_UNWANTED: usize = 64 * 1024;
 const UNWANTED_TIME: Duration = Duration::from_millis(10);
 impl PgRows {
     pub(crate) fn new(shape: Arc<Shape>, batch_bytes: u32, piece: Option<u32>) -> Self {
-        Self { shape, batch_bytes: batch_bytes as usize, piece, seen: (0, 0), has_changed: false }
+        Self { shape, batch_bytes: batch_bytes as usize, piece, seen: (0, 0), is_bound: false, has_changed: false }
     }
 
     /// The portal stays, and the next piece is as long as the rows so far suggest.
@@ -85,7 +87,8 @@ impl PgRows {
                         return Ok(Progress::Full);
                     }
                 }
-                tag::BIND_COMPLETE | tag::PARSE_COMPLETE | tag::NO_DATA | tag::COPY_DATA | tag::COPY_DONE => {}
+                tag::BIND_COMPLETE => self.is_bound = true,
+                tag::PARSE_COMPLETE | tag::NO_DATA | tag::COPY_DATA | tag::COPY_DONE => {}
                 tag::COMMAND_COMPLETE => {
                     let tag = message::command_tag(session.wire.body(&message))?.to_owned();
                     session.completed(&tag);
@@ -110,7 +113,7 @@ impl PgRows {
                 tag::COPY_OUT_RESPONSE => failure = Some(copy()),
                 tag::ERROR_RESPONSE => {
                     let report = session.report(&message)?;
-                    let is_stale = report.is_stale_statement() && batch.rows() == 0;
+                    let is_stale = report.is_stale_statement(self.is_bound) && batch.rows() == 0;
                     let error = with_copy(report, sql, failure.take());
                     if is_stale {
                         progress = Progress::Stale(error);
@@ -142,7 +145,7 @@ async fn end_is_near(session: &mut Session, unwanted: usize) -> Result<bool> {
 }
 
 /// Whether the number in the tag is one of changed rows: of `SELECT 5` it is not.
-fn changes_rows(tag: &str) -> bool {
+pub(crate) fn changes_rows(tag: &str) -> bool {
     !tag.starts_with("SELECT") && !tag.starts_with("FETCH") && !tag.starts_with("MOVE")
 }
 
@@ -152,13 +155,13 @@ fn with_copy(report: Report, sql: &str, failure: Option<Error>) -> Error {
 }
 
 #[cold]
-fn copy() -> Error {
+pub(crate) fn copy() -> Error {
     Error::new(ErrorKind::UNSUPPORTED, "COPY FROM STDIN and COPY TO STDOUT cannot be run as statements")
         .with_hint("there are the commands `copy_in` and `copy_out`: bind the statement to command(\"copy_in\")")
 }
 
 #[cold]
-fn columns_changed() -> Error {
+pub(crate) fn columns_changed() -> Error {
     let mut error = Error::new(ErrorKind::QUERY, "the columns of the statement have changed since it was prepared");
     error.record_mut().may_have_executed = true;
     error

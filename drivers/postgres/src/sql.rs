@@ -83,6 +83,27 @@ pub(crate) fn mentions(sql: &str, word: &[u8]) -> bool {
     sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
+/// Whether it begins or ends a transaction.
+pub(crate) fn ends_transaction(sql: &str) -> bool {
+    const WORDS: [&str; 6] = ["ABORT", "BEGIN", "COMMIT", "END", "ROLLBACK", "START"];
+    let mut rest = first_word(sql);
+    let mut next = || {
+        let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = first_word(after);
+        word.to_ascii_uppercase()
+    };
+    let (first, mut second) = (next(), next());
+    if matches!(second.as_str(), "WORK" | "TRANSACTION") && first == "ROLLBACK" {
+        second = next();
+    }
+    match first.as_str() {
+        "ROLLBACK" => second != "TO",
+        "PREPARE" => second == "TRANSACTION",
+        first => WORDS.contains(&first),
+    }
+}
+
 /// What a statement with this command tag may have left in the session.
 pub(crate) fn leaves(tag: &str) -> Leaves {
     match tag.split(' ').next().unwrap_or_default() {
@@ -153,6 +174,34 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_or_ends_a_transaction_is_told() {
+        for sql in [
+            "begin",
+            "/* x */ COMMIT;",
+            "rollback",
+            "ROLLBACK WORK",
+            "Rollback Prepared 'x'",
+            "end;",
+            "abort",
+            "start transaction",
+            "PREPARE TRANSACTION 'x'",
+        ] {
+            assert!(ends_transaction(sql), "{sql}");
+        }
+        for sql in [
+            "",
+            "SELECT 1",
+            "ROLLBACK TO s",
+            "rollback /* */ work to savepoint s",
+            "PREPARE x AS SELECT 1",
+            "beginning()",
+            "SAVEPOINT s",
+        ] {
+            assert!(!ends_transaction(sql), "{sql}");
+        }
+    }
+
+    #[test]
     fn what_stays_in_a_session_is_seen() {
         assert!(may_change_session("CREATE TEMPORARY TABLE t (n int)"));
         assert!(may_change_session("SELECT Set_Config('a.b', '1', false)"));
@@ -170,6 +219,8 @@ mod tests {
             is_copy(&sql);
             is_empty(&comments);
             may_change_session(&sql);
+            ends_transaction(&sql);
+            ends_transaction(&format!("ROLLBACK{comments}"));
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::{
     catalog,
-    message::{self, tag},
+    message::{self, Field, tag},
     session::{Dropped, Session, statement_name, unwritable, unwritable_sql},
     shape::{Shape, parameter_kind},
     sql,
     text::Text,
     types,
 };
+use bytes::BytesMut;
 use montrs_driver_sdk::{Description, Error, ErrorKind, Nullability, Parameter, Params, Result, ValueRef};
 use postgres_protocol::message::frontend;
 use std::sync::{Arc, PoisonError};
@@ -21,7 +22,7 @@ pub struct PgStatement {
     pub(crate) may_change_session: bool,
     dropped: Dropped,
     /// The same statement for lists, and the parameters, from 0, that they were bound to.
-    with_lists: Option<(Vec<usize>, Box<PgStatement>)>,
+    with_lists: Vec<(Vec<usize>, PgStatement)>,
 }
 
 /// What the server knows of a statement.
@@ -32,11 +33,18 @@ pub(crate) struct Prepared {
     pub(crate) parameters: Box<[u32]>,
     pub(crate) shape: Arc<Shape>,
     generation: u32,
+    /// The server has told its parameters and columns.
+    pub(crate) is_described: bool,
     /// The server said that it is out of date.
     pub(crate) is_stale: bool,
 }
 
 impl PgStatement {
+    fn of(session: &Session, text: Text, prepared: Prepared) -> Self {
+        let may_change_session = sql::may_change_session(text.sent());
+        Self { text, prepared, may_change_session, dropped: session.dropped(), with_lists: Vec::new() }
+    }
+
     /// Whether the server does not know it any more, or not as it is now.
     pub(crate) fn must_be_prepared(&self, session: &Session) -> bool {
         self.prepared.is_stale || self.prepared.generation != session.generation
@@ -57,10 +65,7 @@ impl PgStatement {
 
     /// Prepares it again, under another name.
     pub(crate) async fn prepare_again(&mut self, session: &mut Session) -> Result<()> {
-        let prepared = prepare(session, &self.text).await?;
-        let old = std::mem::replace(&mut self.prepared, prepared);
-        self.forget(old.number);
-        Ok(())
+        prepare_again(session, &mut [self]).await.map_err(|(_, error)| error)
     }
 
     /// The parameters, from 0, of an `IN` that is given a list by these values.
@@ -81,13 +86,25 @@ impl PgStatement {
     }
 
     /// The same statement for lists at these parameters. It is prepared when it is first used.
-    pub(crate) async fn for_lists(&mut self, session: &mut Session, lists: Vec<usize>) -> Result<&mut Self> {
-        if self.with_lists.as_ref().is_none_or(|(known, _)| *known != lists) {
-            let statement = of_text(session, self.text.with_lists(&lists)).await?;
-            self.with_lists = Some((lists, Box::new(statement)));
+    pub(crate) async fn for_lists(&mut self, session: &mut Session, lists: &[usize]) -> Result<&mut Self> {
+        if !self.with_lists.iter().any(|(known, _)| known == lists) {
+            let statement = of_text(session, self.text.with_lists(lists)).await?;
+            self.with_lists.push((lists.to_vec(), statement));
         }
-        let missing = || Error::protocol("the statement for lists is missing");
-        self.with_lists.as_mut().map(|(_, statement)| &mut **statement).ok_or_else(missing)
+        Ok(self.variant_mut(lists))
+    }
+
+    /// The same statement for lists at these parameters, where it was prepared for them; itself for none.
+    pub(crate) fn variant(&self, lists: &[usize]) -> &Self {
+        self.with_lists.iter().find(|(known, _)| known == lists).map_or(self, |(_, statement)| statement)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn variant_mut(&mut self, lists: &[usize]) -> &mut Self {
+        match self.with_lists.iter().position(|(known, _)| known == lists) {
+            Some(index) => &mut self.with_lists[index].1,
+            None => self,
+        }
     }
 
     fn forget(&self, number: u64) {
@@ -110,6 +127,32 @@ pub(crate) async fn new(session: &mut Session, sql: Arc<str>) -> Result<PgStatem
     of_text(session, Text::new(sql, has_escapes)).await
 }
 
+/// Prepares several statements in one go. The `row` of an error is the statement's place.
+pub(crate) async fn new_many(session: &mut Session, texts: Vec<Arc<str>>) -> Result<Vec<PgStatement>> {
+    let has_escapes = session.has_escapes();
+    let texts: Vec<Text> = texts.into_iter().map(|sql| Text::new(sql, has_escapes)).collect();
+    let prepared = prepare(session, &texts.iter().collect::<Vec<_>>()).await;
+    let prepared = prepared.map_err(|(index, error)| error.with_row(index))?;
+    Ok(texts.into_iter().zip(prepared).map(|(text, prepared)| PgStatement::of(session, text, prepared)).collect())
+}
+
+/// Prepares again those that the server does not know any more, or not as they are now; all in one go. An error has the place of
+/// the statement.
+pub(crate) async fn prepare_again(
+    session: &mut Session,
+    statements: &mut [&mut PgStatement],
+) -> Result<(), (usize, Error)> {
+    let is_due: Vec<usize> =
+        (0..statements.len()).filter(|index| statements[*index].must_be_prepared(session)).collect();
+    let texts: Vec<&Text> = is_due.iter().map(|index| &statements[*index].text).collect();
+    let prepared = prepare(session, &texts).await.map_err(|(place, error)| (is_due[place], error))?;
+    for (index, prepared) in is_due.into_iter().zip(prepared) {
+        let old = std::mem::replace(&mut statements[index].prepared, prepared);
+        statements[index].forget(old.number);
+    }
+    Ok(())
+}
+
 /// Takes a statement that is run once, without parameters. One without rows, whose types would have to be known, is not
 /// prepared: it is sent when it is run, which is one round trip.
 pub(crate) async fn once(session: &mut Session, sql: Arc<str>) -> Result<PgStatement> {
@@ -121,68 +164,114 @@ pub(crate) async fn once(session: &mut Session, sql: Arc<str>) -> Result<PgState
         parameters: Box::default(),
         shape: Shape::empty(),
         generation: session.generation,
+        is_described: false,
         is_stale: false,
     };
     let text = Text::new(sql, session.has_escapes());
-    let (may_change_session, dropped) = (sql::may_change_session(text.sent()), session.dropped());
-    Ok(PgStatement { text, prepared, may_change_session, dropped, with_lists: None })
+    Ok(PgStatement::of(session, text, prepared))
 }
 
 async fn of_text(session: &mut Session, text: Text) -> Result<PgStatement> {
-    let prepared = prepare(session, &text).await?;
-    let (may_change_session, dropped) = (sql::may_change_session(text.sent()), session.dropped());
-    Ok(PgStatement { text, prepared, may_change_session, dropped, with_lists: None })
+    let prepared = prepare(session, &[&text]).await.map_err(|(_, error)| error)?.pop();
+    let prepared = prepared.ok_or_else(|| Error::protocol("the prepared statement is missing"))?;
+    Ok(PgStatement::of(session, text, prepared))
 }
 
-async fn prepare(session: &mut Session, text: &Text) -> Result<Prepared> {
+/// What the server tells of a statement.
+struct Told {
+    number: u64,
+    parameters: Box<[u32]>,
+    fields: Vec<Field>,
+}
+
+/// Prepares statements in one go. An error has the place of the text that it belongs to.
+async fn prepare(session: &mut Session, texts: &[&Text]) -> Result<Vec<Prepared>, (usize, Error)> {
+    // Dropped before it has ended, or refused, the statements may exist on the server without anybody who knows them: they
+    // are closed with the next request. To close what does not exist is no error.
+    let mut unfinished = Unfinished { dropped: session.dropped(), told: Vec::with_capacity(texts.len()) };
+    let whole = |error| (0, error);
+    session.begin().and_then(|()| session.close_what_was_dropped()).map_err(whole)?;
+    for (index, text) in texts.iter().enumerate() {
+        let number = if session.target.options.named_statements { session.new_number() } else { 0 };
+        unfinished.told.push(Told { number, parameters: Box::default(), fields: Vec::new() });
+        if let Err(error) = write(text, number, &mut session.wire.outgoing) {
+            session.take_back();
+            unfinished.told.clear();
+            return Err((index, error));
+        }
+    }
+    session.sync();
+    read(session, texts, &mut unfinished.told).await?;
+    let oids = unfinished.told.iter().flat_map(|told| told.fields.iter().map(|field| field.type_oid));
+    let types = catalog::types(session, oids.collect::<Vec<_>>().into_iter()).await.map_err(whole)?;
+    let generation = session.generation;
+    let prepared = |Told { number, parameters, fields }| {
+        let shape = if fields.is_empty() { Shape::empty() } else { Shape::of(fields, |oid| types.get(&oid).cloned()) };
+        Prepared { number, parameters, shape, generation, is_described: true, is_stale: false }
+    };
+    Ok(std::mem::take(&mut unfinished.told).into_iter().map(prepared).collect())
+}
+
+fn write(text: &Text, number: u64, out: &mut BytesMut) -> Result<()> {
     let sql = text.sent();
     if sql::is_empty(sql) {
         return Err(Error::new(ErrorKind::EMPTY_STATEMENT, "the statement is empty"));
     }
     text.check()?;
-    session.begin()?;
-    session.close_what_was_dropped()?;
-    let number = if session.target.options.named_statements { session.new_number() } else { 0 };
     let name = if number == 0 { String::new() } else { statement_name(number) };
-    let out = &mut session.wire.outgoing;
     frontend::parse(&name, sql, [], out).map_err(|error| text.as_written(unwritable_sql(error, sql)))?;
-    frontend::describe(b'S', &name, out).map_err(unwritable)?;
-    session.sync();
-    let (mut parameters, mut fields) = (Box::default(), Vec::new());
-    // Dropped before it has ended, or refused, the statement may exist on the server without anybody who knows it: it
-    // is closed with the next request. To close what does not exist is no error.
-    let mut unfinished = Unfinished { dropped: session.dropped(), number };
-    session
-        .exchange(sql, |tag, body| {
-            match tag {
-                tag::PARAMETER_DESCRIPTION => parameters = message::parameter_description(body)?,
-                tag::ROW_DESCRIPTION => fields = message::row_description(body)?,
-                _ => {}
-            }
-            Ok(())
-        })
-        .await
-        .map_err(|error| text.as_written(not_executed(error)))?;
-    let shape = if fields.is_empty() {
-        Shape::empty()
-    } else {
-        let types = catalog::types(session, fields.iter().map(|field| field.type_oid)).await?;
-        Shape::of(fields, |oid| types.get(&oid).cloned())
+    frontend::describe(b'S', &name, out).map_err(unwritable)
+}
+
+/// Sends the request, and reads to its end what the server tells of each statement.
+async fn read(session: &mut Session, texts: &[&Text], told: &mut [Told]) -> Result<(), (usize, Error)> {
+    // The statement whose answer comes.
+    let (mut place, mut result) = (0, Ok(()));
+    let failed = |place: usize, error| match texts.get(place) {
+        Some(text) => (place, text.as_written(not_executed(error))),
+        None => (place, error),
     };
-    unfinished.number = 0;
-    Ok(Prepared { number, parameters, shape, generation: session.generation, is_stale: false })
+    loop {
+        let message = session.message_while_writing().await.map_err(|error| failed(0, error))?;
+        let body = session.wire.body(&message);
+        let taken = match (message.tag, told.get_mut(place)) {
+            (tag::READY_FOR_QUERY, _) => match session.ready(&message) {
+                Ok(true) => return result,
+                ready => ready.map(drop),
+            },
+            (tag::ERROR_RESPONSE, _) => {
+                let sql = texts.get(place).map_or("", |text| text.sent());
+                let report = session.report(&message).map_err(|error| failed(place, error))?;
+                result = result.and(Err(failed(place, report.into_error(sql))));
+                Ok(())
+            }
+            (tag::PARAMETER_DESCRIPTION, Some(told)) => {
+                message::parameter_description(body).map(|parameters| told.parameters = parameters)
+            }
+            (tag::ROW_DESCRIPTION, Some(told)) => {
+                place += 1;
+                message::row_description(body).map(|fields| told.fields = fields)
+            }
+            (tag::NO_DATA, Some(_)) => {
+                place += 1;
+                Ok(())
+            }
+            (tag::PARSE_COMPLETE, _) => Ok(()),
+            _ => Err(session.broken("a message that does not belong to the answer of a Parse")),
+        };
+        session.sound(taken).map_err(|error| failed(place, error))?;
+    }
 }
 
 struct Unfinished {
     dropped: Dropped,
-    number: u64,
+    told: Vec<Told>,
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.number != 0 {
-            self.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
-        }
+        let named = self.told.iter().map(|told| told.number).filter(|number| *number != 0);
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner).extend(named);
     }
 }
 

@@ -104,7 +104,10 @@ macro_rules! call {
     }};
 }
 
+mod pipeline;
 mod transfer;
+
+pub use pipeline::TakeAnswer;
 
 impl Connection {
     pub(crate) fn new(object: ConnectionObject, guard: Arc<OpenGuard>) -> Self {

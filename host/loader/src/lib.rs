@@ -57,7 +57,7 @@ mod services;
 mod socket;
 mod trust;
 
-pub use connection::{Connection, QueryResult, Rows, Started, Statement};
+pub use connection::{Connection, QueryResult, Rows, Started, Statement, TakeAnswer};
 pub use content_hash::ContentHash;
 pub use database::Database;
 pub use error::{LoadError, LoadErrorKind};

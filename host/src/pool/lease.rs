@@ -7,7 +7,7 @@ use super::{
     options::random,
 };
 use crate::{
-    Capability, DbError, DbErrorKind,
+    DbError, DbErrorKind,
     session::{RESET_TIMEOUT, Session, reset_in_time},
 };
 use std::{
@@ -236,9 +236,8 @@ impl Lease {
             let connecting = pool.doing(number, Activity::Opening);
             let connection = inner.database.connect().await?;
             drop(connecting);
-            let has_bulk_load = inner.database.capability(Capability::BULK_LOAD) > 0;
             let capacity = inner.options.statement_cache_capacity;
-            let mut session = Session::new(connection, capacity, inner.queue.clone(), has_bulk_load);
+            let mut session = Session::new(connection, capacity, inner.queue.clone(), &inner.database);
             pool.run_hook(Event::AfterConnect, number, &mut session, Duration::MAX).await?;
             Ok(session)
         });

@@ -84,6 +84,7 @@ impl Session {
             self.connection.close_rows(rows).await?;
         }
         if self.connection.needs_reset() {
+            self.statements.shrink();
             // A reset rolls back the whole transaction, be it the caller's or one that was begun in SQL.
             let was_begun_in_sql = self.depth == 0 && self.in_transaction();
             self.connection.reset().await?;

@@ -23,7 +23,7 @@ impl Session {
 
     /// Takes the turn to write where nobody has it or waits for it; `true` if the session has it.
     #[inline]
-    pub(super) fn try_turn(&mut self) -> bool {
+    pub(crate) fn try_turn(&mut self) -> bool {
         if self.turn.is_none() {
             self.turn = self.queue.as_deref().and_then(WriteQueue::try_take);
         }
@@ -33,7 +33,7 @@ impl Session {
     /// Waits for the turn to write, where there is such a thing. A transaction that has run something does not wait: it may hold
     /// locks that who has the turn waits for, and the database tells.
     #[cold]
-    pub(super) async fn wait_for_turn(&mut self) -> Result<(), DbError> {
+    pub(crate) async fn wait_for_turn(&mut self) -> Result<(), DbError> {
         if !self.try_turn()
             && let Some(queue) = self.queue.clone()
             && (self.is_untouched || !self.in_transaction())

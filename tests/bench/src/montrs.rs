@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use montrs_bench_worker::{
-    COPIED, COPY, COPY_BINARY, COUNT, Case, Contestant, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT,
+    COPIED, COPY, COPY_BINARY, COUNT, Case, Contestant, DIFFERENT, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT,
     POSTGRES_CLEAN, POSTGRES_SETUP, Place, ROWS, SETUP, STREAM, Subject, Workload, copied_file, copied_rows, ids,
 };
 use montrs_orm::{Connection, Database, DbError, FromRow, RuntimeSql, drivers::SearchPath};
@@ -120,6 +120,8 @@ impl Subject for Opened {
             Workload::InsertOne => insert_one(connection, iterations).await,
             Workload::OneByOne => one_by_one(connection, 1000, iterations).await,
             Workload::Pipelined => at_once(connection, 1000, iterations).await,
+            Workload::Queries => queries(connection, iterations).await,
+            Workload::QueriesPipelined => pipeline(connection, iterations).await,
             Workload::CopyFile => copy_file(connection, &self.file, iterations).await,
             Workload::CopyRows => copy_rows(connection, iterations).await,
             Workload::Stream => stream(connection, iterations).await,
@@ -222,6 +224,29 @@ async fn one_by_one(connection: &mut Connection, rows: i64, iterations: u64) -> 
 async fn at_once(connection: &mut Connection, rows: i64, iterations: u64) -> Result<()> {
     for _ in 0..iterations {
         connection.execute_many(INSERT, (0..rows).map(|quantity| (quantity, NAME))).await?;
+    }
+    Ok(())
+}
+
+async fn queries(connection: &mut Connection, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        for (id, sql) in ids(1000).zip(DIFFERENT.iter().cycle()) {
+            let item: Item = connection.query(sql.as_str()).bind(id).fetch_one().await?;
+            ensure!(item.id == id, "another row than the one that was asked for");
+            black_box((item.quantity, item.name));
+        }
+    }
+    Ok(())
+}
+
+async fn pipeline(connection: &mut Connection, iterations: u64) -> Result<()> {
+    for _ in 0..iterations {
+        let queries = ids(1000).zip(DIFFERENT.iter().cycle());
+        let queries = queries.map(|(id, sql)| montrs_orm::query(sql.as_str()).bind(id).one::<Item>());
+        for (id, item) in ids(1000).zip(connection.pipeline(queries.collect::<Vec<_>>()).await?) {
+            ensure!(item.id == id, "another row than the one that was asked for");
+            black_box((item.quantity, item.name));
+        }
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::{SinkExt, TryStreamExt, future::try_join_all, pin_mut};
 use montrs_bench_worker::{
-    COPIED, COPY, COPY_BINARY, Case, Contestant, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
-    POSTGRES_SETUP, ROWS, Subject, Workload, copied_file, copied_rows, ids,
+    COPIED, COPY, COPY_BINARY, Case, Contestant, DIFFERENT, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT,
+    POSTGRES_CLEAN, POSTGRES_SETUP, ROWS, Subject, Workload, copied_file, copied_rows, ids,
 };
 use std::{
     fs::File,
@@ -36,6 +36,7 @@ struct Connection {
     fetch: Statement,
     insert_thousand: Statement,
     insert: Statement,
+    different: Vec<Statement>,
 }
 
 struct Item {
@@ -74,7 +75,9 @@ impl Contestant for TokioPostgres {
             for statement in POSTGRES_SETUP {
                 client.batch_execute(statement).await?;
             }
+            let different = try_join_all(DIFFERENT.iter().map(|sql| client.prepare(sql))).await?;
             connections.push(Connection {
+                different,
                 point: client.prepare(POINT).await?,
                 fetch: client.prepare(FETCH).await?,
                 insert_thousand: client.prepare(&INSERT_THOUSAND).await?,
@@ -104,6 +107,8 @@ impl Subject for Connections {
                 Workload::InsertThousand => connection.insert_thousand().await?,
                 Workload::OneByOne => connection.one_by_one().await?,
                 Workload::Pipelined => connection.pipelined().await?,
+                Workload::Queries => connection.queries().await?,
+                Workload::QueriesPipelined => connection.pipeline().await?,
                 Workload::CopyFile => connection.copy_file(&self.file).await?,
                 Workload::CopyRows => connection.copy_rows().await?,
                 other => bail!("{other:?} is not measured on PostgreSQL"),
@@ -179,6 +184,27 @@ impl Connection {
         let insert = async |quantity: i64| transaction.execute(&self.insert, &[&quantity, &NAME]).await;
         try_join_all((0..1000).map(insert)).await?;
         Ok(transaction.commit().await?)
+    }
+
+    async fn queries(&self) -> Result<()> {
+        for (id, statement) in ids(1000).zip(self.different.iter().cycle()) {
+            let item = Item::read(&self.client.query_one(statement, &[&id]).await?)?;
+            ensure!(item.id == id, "another row than the one that was asked for");
+            black_box((item.quantity, item.name));
+        }
+        Ok(())
+    }
+
+    /// Futures that are polled together are sent together.
+    async fn pipeline(&self) -> Result<()> {
+        let query = async |(id, statement): (i64, &Statement)| self.client.query_one(statement, &[&id]).await;
+        let rows = try_join_all(ids(1000).zip(self.different.iter().cycle()).map(query)).await?;
+        for (id, row) in ids(1000).zip(&rows) {
+            let item = Item::read(row)?;
+            ensure!(item.id == id, "another row than the one that was asked for");
+            black_box((item.quantity, item.name));
+        }
+        Ok(())
     }
 
     async fn copy_file(&self, path: &Path) -> Result<()> {

@@ -81,11 +81,13 @@ pub(crate) fn postgres(settings: &Settings) -> Result<()> {
         );
     }
     let find = |case: Case| measured.iter().find(|measured| measured.case == case);
-    if let (Some(one_by_one), Some(pipelined)) = (find(Case::ONE_BY_ONE), find(Case::PIPELINED)) {
-        text += &format!(
-            "\nThe 1,000 inserts, in one transaction each time:\n\n{}",
-            table::pipelining(contest.reference.name, one_by_one, pipelined)
-        );
+    for (what, one_by_one, pipelined) in [
+        ("The 1,000 inserts, in one transaction each time", Case::ONE_BY_ONE, Case::PIPELINED),
+        ("1,000 rows by 50 different queries, each by its key", Case::QUERIES, Case::QUERIES_PIPELINED),
+    ] {
+        if let (Some(one_by_one), Some(pipelined)) = (find(one_by_one), find(pipelined)) {
+            text += &format!("\n{what}:\n\n{}", table::pipelining(contest.reference.name, one_by_one, pipelined));
+        }
     }
     drop(contest);
     if has_copy {

@@ -2,7 +2,7 @@
 
 use super::on_session::{IMMEDIATE, INSERT, INSERT_BOUND, Line, MANY, OPTIONS, Operation, lines};
 use futures_util::StreamExt;
-use montrs_orm::{Database, DbError, Listener, Retry};
+use montrs_orm::{Database, DbError, Listener, Retry, query};
 use montrs_tests::differs;
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -18,6 +18,7 @@ const ON_BOTH: &[Operation] = &[
     ("execute_many", 900, &["Database::execute_many"]),
     ("insert_many", 900, &["Database::insert_many"]),
     ("loader", 900, &["Loader::rows"]),
+    ("pipeline", 2, &["Database::pipeline"]),
     ("ping", 0, &["Database::ping"]),
     ("script", 2, &["Script::into_future"]),
     ("stream", 0, &["RowStream::poll_next"]),
@@ -63,6 +64,7 @@ pub(crate) async fn run(operation: &str, on: &Database, other: &Database) -> Res
         "execute_many" => on.execute_many(INSERT_BOUND, lines().map(|line| [line.x])).await.map(drop),
         "insert_many" => on.insert_many(lines()).await.map(drop),
         "loader" => on.loader::<Line>().rows(lines()).await.map(drop),
+        "pipeline" => on.pipeline([query(INSERT), query(INSERT)]).await.map(drop),
         "ping" => on.ping().await,
         "script" => {
             let script = on.script("BEGIN; INSERT INTO t VALUES ('x'); INSERT INTO t VALUES ('y'); COMMIT");

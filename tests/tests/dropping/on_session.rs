@@ -1,7 +1,7 @@
 //! The operations of a session.
 
 use futures_util::{StreamExt, stream};
-use montrs_orm::{DbError, LockMode, RuntimeSql, Session, Table, TransactionOptions};
+use montrs_orm::{DbError, LockMode, RuntimeSql, Session, Table, TransactionOptions, query};
 use montrs_tests::{differs, on_postgres};
 
 /// An operation: its name, how many rows it leaves in the table `t`, and the public futures in it, as `Type::method`.
@@ -43,6 +43,7 @@ const ON_BOTH: &[Operation] = &[
     ("execute", 1, &["Query::into_future"]),
     ("execute many", 900, &["Query::into_future"]),
     ("execute_many", 900, &["Session::execute_many"]),
+    ("pipeline", 901, &["Session::pipeline"]),
     ("insert_many", 900, &["Session::insert_many"]),
     ("loader, rows", 900, &["Loader::rows"]),
     ("loader, stream", 900, &["Loader::stream"]),
@@ -170,6 +171,12 @@ async fn run_on_both(operation: &str, on: &mut Session) -> Result<(), DbError> {
             Ok(())
         }
         "execute_many" => on.execute_many(INSERT_BOUND, lines().map(|line| [line.x])).await.map(drop),
+        "pipeline" => {
+            let statements = (query(INSERT), query(MANY).all::<(i64, String)>(), query(INSERT_MANY).all::<String>());
+            on.pipeline(statements)
+                .await
+                .map(|(_, rows, returned)| assert_eq!((rows.len(), returned.len()), (900, 900)))
+        }
         "insert_many" => on.insert_many(lines()).await.map(drop),
         "loader, rows" => on.loader::<Line>().rows(lines()).await.map(drop),
         "loader, stream" => {

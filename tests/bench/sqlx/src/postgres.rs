@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail, ensure};
 use montrs_bench_worker::{
-    COPIED, COPY, Case, Contestant, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN, POSTGRES_SETUP,
-    ROWS, Subject, Workload, copied_file, copied_rows, ids,
+    COPIED, COPY, Case, Contestant, DIFFERENT, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
+    POSTGRES_SETUP, ROWS, Subject, Workload, copied_file, copied_rows, ids,
 };
 use sqlx::{Connection, FromRow, PgPool, Postgres, pool::PoolConnection};
 use std::{
@@ -76,6 +76,7 @@ impl Subject for Opened {
                 Workload::InsertThousand => insert_thousand(connection).await?,
                 // It has nothing for statements that need not be waited for.
                 Workload::OneByOne | Workload::Pipelined => one_by_one(connection).await?,
+                Workload::Queries | Workload::QueriesPipelined => queries(connection).await?,
                 Workload::CopyFile => copy_file(connection, &self.file).await?,
                 Workload::CopyRows => copy_rows(connection).await?,
                 other => bail!("{other:?} is not measured on PostgreSQL"),
@@ -103,6 +104,15 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+async fn queries(connection: &mut PoolConnection<Postgres>) -> Result<()> {
+    for (id, sql) in ids(1000).zip(DIFFERENT.iter().cycle()) {
+        let item: Item = sqlx::query_as(sql.as_str()).bind(id).fetch_one(&mut **connection).await?;
+        ensure!(item.id == id, "another row than the one that was asked for");
+        black_box((item.quantity, item.name));
+    }
+    Ok(())
 }
 
 async fn point(connection: &mut PoolConnection<Postgres>, iterations: u64) -> Result<()> {

@@ -34,6 +34,11 @@ pub enum Workload {
     OneByOne,
     /// The same, sent without waiting in between, where the library can do that.
     Pipelined,
+    /// 1,000 rows are read by their primary key, by 50 different statements in turn, of which each is sent when the one before it
+    /// is done.
+    Queries,
+    /// The same, sent without waiting in between, where the library can do that.
+    QueriesPipelined,
     /// One row is read by its primary key; the iterations are shared by eight tasks with a connection each. SQLite alone has
     /// eight connections too, and uses one after the other.
     EightTasks,
@@ -113,6 +118,8 @@ impl Case {
         Self::new("insert 1,000 rows", Workload::InsertThousand, Place::Server, Targets::wall(1.05)),
         Self::ONE_BY_ONE,
         Self::PIPELINED,
+        Self::QUERIES,
+        Self::QUERIES_PIPELINED,
     ];
 
     /// 1,000 inserts, for comparison with [`PIPELINED`](Self::PIPELINED).
@@ -122,6 +129,14 @@ impl Case {
     /// 1,000 inserts at once.
     pub const PIPELINED: Self =
         Self::new("1,000 inserts, pipelined", Workload::Pipelined, Place::Server, Targets::NONE);
+
+    /// 1,000 different queries, for comparison with [`QUERIES_PIPELINED`](Self::QUERIES_PIPELINED).
+    pub const QUERIES: Self =
+        Self::new("1,000 different queries, one by one", Workload::Queries, Place::Server, Targets::NONE);
+
+    /// 1,000 different queries at once.
+    pub const QUERIES_PIPELINED: Self =
+        Self::new("1,000 different queries, pipelined", Workload::QueriesPipelined, Place::Server, Targets::NONE);
 
     /// What is measured on PostgreSQL in multiples of psql.
     pub const COPY: &[Self] = &[

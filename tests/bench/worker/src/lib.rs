@@ -20,7 +20,7 @@ pub use clock::Spent;
 pub use contestant::{Contestant, Subject};
 pub use request::Request;
 pub use schema::{
-    COPIED, COPY, COPY_BINARY, COUNT, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
+    COPIED, COPY, COPY_BINARY, COUNT, DIFFERENT, FETCH, INSERT, INSERT_THOUSAND, NAME, PIECE, POINT, POSTGRES_CLEAN,
     POSTGRES_SETUP, ROWS, SETUP, STREAM, copied_file, copied_rows, ids,
 };
 pub use serve::serve;

@@ -45,6 +45,13 @@ pub const INSERT: &str = "INSERT INTO written (quantity, name) VALUES ($1, $2)";
 /// The text of the rows that are inserted.
 pub const NAME: &str = "item that was written";
 
+/// 50 statements like [`POINT`], each with a text of its own.
+pub static DIFFERENT: LazyLock<Vec<String>> = LazyLock::new(|| {
+    (0..50)
+        .map(|number| format!("SELECT id, quantity, name FROM item WHERE id = $1 AND quantity > -{number} - 1"))
+        .collect()
+});
+
 /// [`INSERT`] for 1,000 rows at once, whose values are the parameters.
 pub static INSERT_THOUSAND: LazyLock<String> = LazyLock::new(|| {
     let rows = (0..1000).map(|row| format!("(${}, ${})", row * 2 + 1, row * 2 + 2));

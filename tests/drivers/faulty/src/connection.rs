@@ -5,8 +5,9 @@ use crate::{
     wrong,
 };
 use montrs_driver_sdk::{
-    Batch, Blocking, Column, ColumnSet, Connection, ConnectionStatus, Description, Error, ErrorKind, Fetched, Host,
-    ManyReply, NextBatch, Params, QueryOptions, Reply, Result, RowBatch, TransactionOptions, ValueRef,
+    Answers, Batch, Blocking, Column, ColumnSet, Connection, ConnectionStatus, Description, Error, ErrorKind, Fetched,
+    Host, ManyReply, NextBatch, Params, PipelineStep, QueryOptions, Reply, Result, RowBatch, TransactionOptions,
+    ValueRef,
 };
 
 use std::ops::Range;
@@ -155,6 +156,46 @@ impl Connection for FaultyConnection {
             });
         }
         Reply::ready(self.run(&statement.text, batch))
+    }
+
+    fn prepare_many(&mut self, texts: &[&str]) -> Reply<'_, Vec<Statement>> {
+        if let Some(fault) = self.take("prepare-many") {
+            return fault.strike();
+        }
+        let count = if texts.contains(&"one too few") { texts.len() - 1 } else { texts.len() };
+        let statement = |text: &&str| Statement { text: (*text).to_owned(), _fuse: Fuse::default() };
+        Reply::ready(Ok(texts[..count].iter().map(statement).collect()))
+    }
+
+    fn pipeline<'a>(
+        &'a mut self,
+        statements: Vec<&'a mut Statement>,
+        steps: &'a [PipelineStep<'a>],
+        _batch_bytes: u32,
+        mut answers: Answers<'a>,
+    ) -> Reply<'a, ()> {
+        if let Some(fault) = self.take("pipeline") {
+            return fault.strike();
+        }
+        let mut batch = Batch::EMPTY;
+        for (index, step) in steps.iter().enumerate() {
+            let text = &statements[step.statement].text;
+            let fetched = match self.run(text, &mut batch) {
+                Ok(fetched) => fetched,
+                Err(error) => return Reply::ready(Err(error.with_row(index))),
+            };
+            let step = match text.as_str() {
+                "wrong-turn" => index + 1,
+                "wrong-step" => usize::MAX,
+                "wrong-silence" => continue,
+                _ => index,
+            };
+            answers.finish(step, true, &fetched.columns, &mut batch, 0);
+            if text == "wrong-twice" {
+                answers.finish(step, false, &fetched.columns, &mut batch, 0);
+            }
+        }
+        Reply::ready(Ok(()))
     }
 
     fn query_many<'a>(&'a mut self, _statement: &'a mut Statement, rows: RowBatch) -> Reply<'a, ManyReply> {

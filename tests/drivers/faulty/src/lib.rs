@@ -81,10 +81,10 @@ impl Database for FaultyDatabase {
         }
     }
 
-    fn capability(&self, _capability: Capability) -> u64 {
+    fn capability(&self, capability: Capability) -> u64 {
         match &self.fault {
             Some(fault) if fault.slot == "capability" => fault.panic(),
-            _ => 0,
+            _ => (capability == Capability::PIPELINES).into(),
         }
     }
 }
