@@ -254,3 +254,36 @@ async fn under_tls_it_is_the_same() {
     // The server is not told that these have gone.
     scene.every_operation(&operations, &[Fault::Hang], 2).await;
 }
+
+/// Otherwise it would meet the statement after it.
+#[tokio::test]
+async fn a_cancellation_that_is_late_is_waited_for() {
+    let server = Cluster::plain();
+    let (proxy, url) = (Proxy::before(server.port()).await, over_loopback(&server.url()));
+    let db = builder(&proxy.url(&url)).max_connections(1).connect().await.unwrap();
+    let other = builder(&url).max_connections(1).connect().await.unwrap();
+    let mut other = other.acquire().await.unwrap();
+    other.execute("SELECT pg_advisory_lock(1), pg_advisory_lock(2)").await.unwrap();
+    const WAITING: &str =
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1::oid";
+    let first = {
+        let db = db.clone();
+        tokio::spawn(async move { db.execute("SELECT pg_advisory_lock(1)").await })
+    };
+    while other.query(WAITING).bind(1).fetch_scalar::<i64>().await.unwrap() == 0 {}
+    proxy.plan(Fault::Hold, Direction::ToServer, 0);
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let next = tokio::spawn(async move { db.execute("SELECT pg_advisory_lock(2)").await });
+    proxy.happened().await;
+    // What was to be cancelled ends by itself, and only then is the cancellation let through.
+    other.execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+    for _ in 0..500 {
+        let waiting: i64 = other.query(WAITING).bind(2).fetch_scalar().await.unwrap();
+        assert_eq!(waiting, 0, "the next statement was sent while the cancellation was under way");
+    }
+    proxy.release();
+    while other.query(WAITING).bind(2).fetch_scalar::<i64>().await.unwrap() == 0 && !next.is_finished() {}
+    other.execute("SELECT pg_advisory_unlock(2)").await.unwrap();
+    next.await.unwrap().expect("nobody has cancelled it");
+}

@@ -209,6 +209,25 @@ async fn a_changed_table_does_not_break_its_prepared_statements() {
     }
 }
 
+/// Inside of a transaction a statement that the server has forgotten could not be put right when it is run.
+#[tokio::test]
+async fn statements_that_the_server_was_told_to_forget_are_prepared_again_before_they_run() {
+    let db = open_with("forgotten_statements", |builder| builder.max_connections(1)).await;
+    for forget in ["PREPARE other AS SELECT 1", "DEALLOCATE ALL", "DISCARD ALL"] {
+        let kept = "SELECT 7 AS kept";
+        assert_eq!(db.query(kept).fetch_scalar::<i32>().await.unwrap(), 7);
+        db.execute(forget).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(tx.query(kept).fetch_scalar::<i32>().await.expect(forget), 7);
+        tx.commit().await.unwrap();
+        let mut connection = db.acquire().await.unwrap();
+        connection.execute(forget).await.unwrap();
+        let mut tx = connection.begin().await.unwrap();
+        assert_eq!(tx.query(kept).fetch_scalar::<i32>().await.expect(forget), 7);
+        tx.commit().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn dropped_statements_are_closed_on_the_server() {
     let db = open_with("dropped_statements", |builder| builder.max_connections(1).statement_cache_capacity(2)).await;

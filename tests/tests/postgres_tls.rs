@@ -105,6 +105,29 @@ async fn the_certificate_is_checked_as_far_as_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_trusted_itself_must_be_valid_and_for_the_name() {
+    let mut server = Cluster::tls();
+    for (certificate, by_any_name, by_name_too) in [
+        (Certificate::Good, true, true),
+        (Certificate::ByAnotherCa, true, true),
+        (Certificate::ForAnotherName, true, false),
+        (Certificate::Expired, false, false),
+    ] {
+        server.present(certificate);
+        let itself = root(&tls::server(&server, certificate));
+        for (mode, is_trusted) in [("verify-ca", by_any_name), ("verify-full", by_name_too)] {
+            let connected = who(&by_name(&server, &format!("sslmode={mode}&{itself}"))).await;
+            match connected {
+                Ok((_, is_encrypted)) => assert!(is_trusted && is_encrypted, "{certificate:?}, {mode}"),
+                Err(error) => {
+                    assert!(!is_trusted && error.kind() == DbErrorKind::Tls, "{certificate:?}, {mode}: {error}")
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn files_that_cannot_be_used_are_named() {
     let missing = who(&url(users::SCRAM, "sslmode=verify-full&sslrootcert=/nowhere/root.pem")).await.unwrap_err();
     assert_eq!(missing.kind(), DbErrorKind::Configuration);

@@ -50,6 +50,11 @@ pub fn other_ca(cluster: &Cluster) -> PathBuf {
     file(cluster, "other-ca.pem")
 }
 
+/// What the server shows, as a file that a client may trust by itself.
+pub fn server(cluster: &Cluster, certificate: Certificate) -> PathBuf {
+    file(cluster, &format!("{}.pem", certificate.name()))
+}
+
 /// The certificate of [`users::CERTIFICATE`].
 pub fn client(cluster: &Cluster) -> Identity {
     identity(cluster, "client")
