@@ -168,7 +168,7 @@ async fn a_transaction_dropped_at_any_poll_is_rolled_back() {
     assert!(finished > 0, "60 polls were not enough to finish once");
 }
 
-/// What sqlx's issue 4393 describes: a statement after a lost transaction must not run outside of it.
+/// A statement after a lost transaction must not run outside of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_lost_a_statement_half_way_takes_no_more_statements() {
     let (db, _place) = one_connection().await;
