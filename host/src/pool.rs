@@ -219,9 +219,9 @@ impl Pool {
         })
     }
 
-    /// Whether no connection could be opened a moment ago.
+    /// Whether no connection could be opened the last time.
     pub(crate) fn is_down(&self) -> bool {
-        self.connections().failed.is_some_and(|at| at.elapsed() < MOMENT)
+        self.connections().failed.is_some()
     }
 
     /// Whether somebody may try it, because it is not down or has been so for a while. Then others wait for what comes of that.

@@ -133,10 +133,12 @@ async fn after_release_sees_the_connection_put_right_and_can_have_it_closed() {
     });
     let db = db.await;
     db.acquire().await.unwrap().execute("CREATE TABLE t (x INTEGER)").await.unwrap();
-    let mut tx = db.begin().await.unwrap();
-    tx.execute(MAKE).await.unwrap();
+    let mut connection = db.acquire().await.unwrap();
+    connection.execute(MAKE).await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
     tx.execute("INSERT INTO t VALUES (9)").await.unwrap();
     drop(tx);
+    drop(connection);
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 2);
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 3);
     assert_eq!(db.pool_status().opened, 2);
@@ -159,6 +161,7 @@ async fn hooks_may_be_dropped_half_way() {
         let has_ended = montrs_tests::poll_then_drop(polls, db.acquire()).await.map(Result::unwrap).is_some();
         assert!(has_mine(&mut db.acquire().await.unwrap()).await, "{polls}");
         if has_ended {
+            assert_eq!(db.pool_status().opened, 1, "what was left unfinished is reset, not closed");
             return;
         }
     }

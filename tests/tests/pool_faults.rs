@@ -151,3 +151,37 @@ async fn what_the_pool_itself_holds_is_told() {
     let text = db.close_within(Duration::from_secs(1)).await.unwrap_err().to_string();
     assert!(text.contains("by the pool itself (running the hook after_connect for "), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_idle_only_since_its_last_use() {
+    let db = checked(|builder| builder.idle_timeout(Duration::from_secs(60))).await;
+    // The pool sees it idle in between, each time for less than it may be.
+    for _ in 0..10 {
+        assert_eq!(number(&db).await, 1);
+        tokio::time::sleep(Duration::from_secs(40)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((db.pool_status().open, db.pool_status().opened), (0, 1));
+}
+
+/// The pool's own task, which would close it as well, gets no time here.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_too_old_is_closed_when_it_is_given_back() {
+    let lifetime = Duration::from_millis(20);
+    let db = checked(|builder| builder.check_after(LONG).max_lifetime(lifetime)).await;
+    std::thread::sleep(lifetime);
+    assert_eq!(number(&db).await, 1, "it is given out all the same");
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((db.pool_status().open, db.pool_status().idle), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_the_time_is_left_for_a_new_connection_when_the_idle_one_does_not_answer() {
+    let db = checked(|builder| builder.acquire_timeout(Duration::from_secs(4))).await;
+    db.execute("arm ping hang").await.unwrap();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(number(&db).await, 2);
+    assert_eq!(begun.elapsed(), Duration::from_secs(2));
+}

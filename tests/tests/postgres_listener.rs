@@ -143,6 +143,15 @@ async fn what_waiting_does_not_mend_is_told_and_tried_again() {
     let mut listener = db.listen(["refused"]).await.unwrap();
     server.sql("ALTER ROLE ann PASSWORD 'second'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ann'");
     assert_eq!(listener.next().await.unwrap().unwrap_err().kind(), DbErrorKind::Authentication);
+    // The next attempt waits: as long as the clock stands still there is none.
+    tokio::time::pause();
+    for _ in 0..100 {
+        assert!(poll_then_drop(1, listener.next()).await.is_none());
+        std::thread::sleep(Duration::from_millis(1));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(db.pool_status().failed, 1);
+    tokio::time::resume();
     assert_eq!(listener.next().await.unwrap().unwrap_err().kind(), DbErrorKind::Authentication);
     server.sql("ALTER ROLE ann PASSWORD 'first'");
     hears_of_a_loss(&mut listener).await;

@@ -134,6 +134,17 @@ async fn what_waiting_does_not_mend_and_a_pool_in_use_are_errors() {
     assert_eq!(db.pool_status().acquired, 2);
     drop(held);
     assert_eq!(db.read().redacted_url(), replica.redacted_url());
+    // After a failure that was of one connection, it is read from again as soon as one is idle.
+    let db = builder("faulty:ok").replica("faulty:connect=error=40@2").connect().await.unwrap();
+    let replica = db.read().clone();
+    let held = replica.acquire().await.unwrap();
+    assert_eq!(number(&replica).await, 1);
+    drop(held);
+    assert_eq!(db.read().redacted_url(), "faulty:ok");
+    tokio::time::advance(Duration::from_secs(5)).await;
+    for _ in 0..2 {
+        assert_eq!(db.read().redacted_url(), replica.redacted_url());
+    }
     let db = builder("faulty:ok").replica("faulty:ok").max_connections(1).connect().await.unwrap();
     let _held = db.read().acquire().await.unwrap();
     assert_eq!(db.read().ping().await.unwrap_err().kind(), DbErrorKind::PoolTimeout);

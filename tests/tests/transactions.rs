@@ -127,6 +127,21 @@ async fn a_checked_out_connection_begins_transactions_one_after_the_other() {
     assert_eq!(values(&db).await, [0, 2, 9]);
 }
 
+/// Locks are held: it is rolled back at once, not when somebody wants its connection.
+#[tokio::test]
+async fn a_transaction_that_is_dropped_lets_others_go_on_before_its_connection_is_used_again() {
+    let (db, place) = one_connection().await;
+    let other = place.open().await;
+    db.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("UPDATE t SET x = 2").await.unwrap();
+    drop(tx);
+    let waiting = other.execute("UPDATE t SET x = x + 10").into_future();
+    tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await.expect("no lock is held").unwrap();
+    assert_eq!(values(&other).await, [11]);
+    assert_eq!(db.pool_status().acquired, 4, "nobody has used the connection");
+}
+
 #[tokio::test]
 async fn a_transaction_begun_in_sql_does_not_leak_to_the_next_user() {
     let (db, _place) = one_connection().await;

@@ -42,7 +42,7 @@ pub(super) struct Pooled {
     /// It is ready for its next user: it was opened or reset, and the hook for that has run, which may have changed it.
     pub(super) is_set_up: bool,
     /// When the maintenance first saw it idle. To read the clock at each return would cost too much.
-    pub(super) idle_since: Option<Instant>,
+    pub(super) idle_since: Option<tokio::time::Instant>,
 }
 
 impl Pooled {

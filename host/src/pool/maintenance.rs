@@ -49,7 +49,7 @@ impl Pool {
         let mut connections = self.connections();
         let may_idle = connections.open <= options.min_connections;
         let index = connections.idle.iter_mut().position(|connection| {
-            let idle = now.saturating_duration_since(*connection.idle_since.get_or_insert(now));
+            let idle = connection.idle_since.get_or_insert_with(tokio::time::Instant::now).elapsed();
             connection.expires.is_some_and(|expires| now >= expires)
                 || !may_idle && options.idle_timeout.is_some_and(|timeout| idle >= timeout)
         })?;
