@@ -2,19 +2,23 @@
 //! disk, and that no database is opened that another copy of SQLite has open in this process.
 //!
 //! A single step of SQLite's virtual machine may read or write thousands of pages: then reading and writing are the places
-//! where it can be paused. Nobody begins to write to a file with a write-ahead log that was removed or replaced.
+//! where it can be paused. Nobody begins to write to a file with a write-ahead log that was removed or replaced. Each frame of such a
+//! log is written at once: see [`log`].
 
 use crate::{
     coroutine::{self, Pause, Place},
     one_copy::{self, Opening},
 };
 use libsqlite3_sys as ffi;
+use log::Log;
 use std::{
     ffi::{CStr, CString, c_int, c_void},
     path::Path,
-    ptr,
+    ptr, slice,
     sync::{Mutex, PoisonError},
 };
+
+mod log;
 
 /// What `xOpen` fails with where another copy of SQLite has the file open: an extended code of our own.
 pub(crate) const OPEN_ELSEWHERE: c_int = ffi::SQLITE_CANTOPEN | (200 << 8);
@@ -36,7 +40,12 @@ struct Methods {
     /// First: SQLite takes a pointer to it for a pointer to these.
     methods: ffi::sqlite3_io_methods,
     system: &'static ffi::sqlite3_io_methods,
+    /// Where in a file what is ours begins, behind what is the system's.
+    ours: usize,
 }
+
+/// What is ours in each file: null, unless it is a write-ahead log.
+type Ours = *mut Log;
 
 /// The name of the file system to open with, for the system's own of this name or for its default one; `None` where there
 /// is none of this name.
@@ -61,12 +70,20 @@ pub(crate) fn wrapping(name: Option<&str>) -> Option<&'static CStr> {
     let name: &'static CStr = Box::leak(CString::new(name).ok()?.into_boxed_c_str());
     // SAFETY: as above; it is a plain C struct.
     let copy = unsafe { ptr::read(system) };
-    let vfs = ffi::sqlite3_vfs { zName: name.as_ptr(), pNext: ptr::null_mut(), xOpen: Some(open), ..copy };
+    let size = c_int::try_from(ours_begin(&copy) + size_of::<Ours>()).ok()?;
+    let vfs =
+        ffi::sqlite3_vfs { szOsFile: size, zName: name.as_ptr(), pNext: ptr::null_mut(), xOpen: Some(open), ..copy };
     let wrapper = Box::into_raw(Box::new(Wrapper { vfs, system }));
-    // SAFETY: it lives for ever. Its methods are the system's, whose data it has a copy of, and `open`.
+    // SAFETY: it lives for ever. Its methods are the system's, whose data it has a copy of, and `open`; its files are as large
+    // as the system's, and have room for what is ours behind that.
     unsafe { ffi::sqlite3_vfs_register(wrapper.cast(), 0) };
     known.push(name);
     Some(name)
+}
+
+/// Where in a file of this file system what is ours begins.
+fn ours_begin(system: &ffi::sqlite3_vfs) -> usize {
+    usize::try_from(system.szOsFile).unwrap_or(0).next_multiple_of(align_of::<Ours>())
 }
 
 /// The names of the system's file systems.
@@ -98,7 +115,8 @@ unsafe extern "C" fn open(
 ) -> c_int {
     // SAFETY: SQLite gives what `wrapping` has registered, which is the first field of a `Wrapper`; the system's is
     // registered for good.
-    let Some(open) = (unsafe { (*(*vfs.cast::<Wrapper>()).system).xOpen }) else {
+    let system = unsafe { &*(*vfs.cast::<Wrapper>()).system };
+    let Some(open) = system.xOpen else {
         return ffi::SQLITE_CANTOPEN;
     };
     let is_database = flags & ffi::SQLITE_OPEN_MAIN_DB != 0 && !name.is_null();
@@ -111,7 +129,7 @@ unsafe extern "C" fn open(
         unsafe { (*file).pMethods = ptr::null() };
         return OPEN_ELSEWHERE;
     }
-    // SAFETY: the arguments are SQLite's own, and `vfs` differs from the system's in name and `xOpen` only.
+    // SAFETY: the arguments are SQLite's own, and `vfs` differs from the system's in name, `xOpen` and the size of files only.
     let code = unsafe { open(vfs, name, file, flags, out_flags) };
     // SAFETY: SQLite gave the file, and `open` has filled it in; without methods it is not open.
     let Some(methods) = (unsafe { (*file).pMethods.as_ref() }) else {
@@ -123,27 +141,36 @@ unsafe extern "C" fn open(
         unsafe { (*file).pMethods = ptr::null() };
         return OPEN_ELSEWHERE;
     }
+    let methods = ours(methods, ours_begin(system));
     // SAFETY: as above.
-    unsafe { (*file).pMethods = &raw const pausing(methods).methods };
+    unsafe { (*file).pMethods = &raw const methods.methods };
+    let is_log = flags & ffi::SQLITE_OPEN_WAL != 0;
+    let log = if is_log { Box::into_raw(Box::<Log>::default()) } else { ptr::null_mut() };
+    // SAFETY: SQLite has made room for a file of the size that `vfs` tells, so this is inside, and it is aligned as SQLite's
+    // memory and `ours_begin` are.
+    unsafe { file.byte_add(methods.ours).cast::<Ours>().write(log) };
     code
 }
 
-/// The same methods, with places to pause. There are few kinds of files, so what is made for one is kept for good.
-fn pausing(system: &'static ffi::sqlite3_io_methods) -> &'static Methods {
+/// The same methods, some of them replaced. There are few kinds of files, so what is made for one is kept for good.
+fn ours(system: &'static ffi::sqlite3_io_methods, ours: usize) -> &'static Methods {
     static KNOWN: Mutex<Vec<&Methods>> = Mutex::new(Vec::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(methods) = known.iter().find(|methods| ptr::eq(methods.system, system)) {
+    if let Some(methods) = known.iter().find(|methods| ptr::eq(methods.system, system) && methods.ours == ours) {
         return methods;
     }
     let methods = ffi::sqlite3_io_methods {
         xRead: Some(read),
         xWrite: Some(write),
+        xTruncate: Some(truncate),
         xSync: Some(sync),
+        xFileSize: Some(file_size),
+        xFileControl: Some(file_control),
         xShmLock: system.xShmLock.map(|_| lock_shared as LockShared),
         xClose: Some(close),
         ..*system
     };
-    let methods: &'static Methods = Box::leak(Box::new(Methods { methods, system }));
+    let methods: &'static Methods = Box::leak(Box::new(Methods { methods, system, ours }));
     known.push(methods);
     methods
 }
@@ -158,6 +185,47 @@ unsafe fn system(file: *mut ffi::sqlite3_file) -> &'static ffi::sqlite3_io_metho
     unsafe { &*(*file).pMethods.cast::<Methods>() }.system
 }
 
+/// The file as a write-ahead log, if it is one.
+///
+/// # Safety
+///
+/// As for [`system`]; and what this has answered before for this file is not used any more.
+unsafe fn log<'a>(file: *mut ffi::sqlite3_file) -> Option<&'a mut Log> {
+    // SAFETY: `open` has given the file these methods, which are the first field of a `Methods`.
+    let ours = unsafe { &*(*file).pMethods.cast::<Methods>() }.ours;
+    // SAFETY: `open` has written there null, or a log that lives until `close`.
+    unsafe { file.byte_add(ours).cast::<Ours>().read().as_mut() }
+}
+
+/// Writes to a file as the system does.
+///
+/// # Safety
+///
+/// As for [`system`].
+unsafe fn write_now(file: *mut ffi::sqlite3_file, bytes: &[u8], offset: i64) -> c_int {
+    // SAFETY: the caller's promise.
+    let (Some(write), Ok(amount)) = (unsafe { system(file) }.xWrite, c_int::try_from(bytes.len())) else {
+        return ffi::SQLITE_IOERR_WRITE;
+    };
+    // SAFETY: the file is open, and so many bytes are there.
+    unsafe { write(file, bytes.as_ptr().cast(), amount, offset) }
+}
+
+/// The system's methods for this file, for anything but writing: what is held back is written before.
+///
+/// # Safety
+///
+/// As for [`log`].
+unsafe fn settled(file: *mut ffi::sqlite3_file) -> Result<&'static ffi::sqlite3_io_methods, c_int> {
+    // SAFETY: the caller's promise; what is answered is used here only.
+    let code = unsafe { log(file) }.map_or(ffi::SQLITE_OK, |log| {
+        // SAFETY: the caller's promise.
+        log.let_go(|bytes, offset| unsafe { write_now(file, bytes, offset) })
+    });
+    // SAFETY: the caller's promise.
+    if code == ffi::SQLITE_OK { Ok(unsafe { system(file) }) } else { Err(code) }
+}
+
 unsafe extern "C" fn read(
     file: *mut ffi::sqlite3_file,
     buffer: *mut c_void,
@@ -166,10 +234,11 @@ unsafe extern "C" fn read(
 ) -> c_int {
     coroutine::pause_if_spent();
     // SAFETY: SQLite calls this for a file that `open` has opened.
-    match unsafe { system(file) }.xRead {
+    match unsafe { settled(file) }.map(|system| system.xRead) {
         // SAFETY: the arguments are SQLite's own.
-        Some(read) => unsafe { read(file, buffer, amount, offset) },
-        None => ffi::SQLITE_IOERR_READ,
+        Ok(Some(read)) => unsafe { read(file, buffer, amount, offset) },
+        Ok(None) => ffi::SQLITE_IOERR_READ,
+        Err(code) => code,
     }
 }
 
@@ -180,11 +249,47 @@ unsafe extern "C" fn write(
     offset: ffi::sqlite3_int64,
 ) -> c_int {
     coroutine::pause_if_spent();
+    let Ok(amount) = usize::try_from(amount) else {
+        return ffi::SQLITE_IOERR_WRITE;
+    };
+    // SAFETY: SQLite gives so many bytes, for this call.
+    let bytes = unsafe { slice::from_raw_parts(buffer.cast::<u8>(), amount) };
     // SAFETY: SQLite calls this for a file that `open` has opened.
-    match unsafe { system(file) }.xWrite {
+    let system = |bytes: &[u8], offset| unsafe { write_now(file, bytes, offset) };
+    // SAFETY: as above; what is answered is used here only.
+    match unsafe { log(file) } {
+        Some(log) => log.write(bytes, offset, system),
+        None => system(bytes, offset),
+    }
+}
+
+unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    match unsafe { settled(file) }.map(|system| system.xTruncate) {
         // SAFETY: the arguments are SQLite's own.
-        Some(write) => unsafe { write(file, buffer, amount, offset) },
-        None => ffi::SQLITE_IOERR_WRITE,
+        Ok(Some(truncate)) => unsafe { truncate(file, size) },
+        Ok(None) => ffi::SQLITE_IOERR_TRUNCATE,
+        Err(code) => code,
+    }
+}
+
+unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, size: *mut ffi::sqlite3_int64) -> c_int {
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    match unsafe { settled(file) }.map(|system| system.xFileSize) {
+        // SAFETY: the arguments are SQLite's own.
+        Ok(Some(file_size)) => unsafe { file_size(file, size) },
+        Ok(None) => ffi::SQLITE_IOERR_FSTAT,
+        Err(code) => code,
+    }
+}
+
+unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, operation: c_int, argument: *mut c_void) -> c_int {
+    // SAFETY: SQLite calls this for a file that `open` has opened.
+    match unsafe { settled(file) }.map(|system| system.xFileControl) {
+        // SAFETY: the arguments are SQLite's own.
+        Ok(Some(control)) => unsafe { control(file, operation, argument) },
+        Ok(None) => ffi::SQLITE_NOTFOUND,
+        Err(code) => code,
     }
 }
 
@@ -193,10 +298,11 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
         coroutine::pause(Pause::Syncing);
     }
     // SAFETY: SQLite calls this for a file that `open` has opened.
-    match unsafe { system(file) }.xSync {
+    match unsafe { settled(file) }.map(|system| system.xSync) {
         // SAFETY: the arguments are SQLite's own.
-        Some(sync) => unsafe { sync(file, flags) },
-        None => ffi::SQLITE_IOERR_FSYNC,
+        Ok(Some(sync)) => unsafe { sync(file, flags) },
+        Ok(None) => ffi::SQLITE_IOERR_FSYNC,
+        Err(code) => code,
     }
 }
 
@@ -227,12 +333,19 @@ unsafe extern "C" fn lock_shared(file: *mut ffi::sqlite3_file, first: c_int, cou
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: SQLite calls this for a file that `open` has opened.
+    // A header that is held back now is one of a transaction that was not committed.
+    // SAFETY: SQLite calls this for a file that `open` has opened; what is answered is used here only.
+    let log = unsafe { log(file) }.map(ptr::from_mut);
+    // SAFETY: as above.
     let code = match unsafe { system(file) }.xClose {
         // SAFETY: the argument is SQLite's own.
         Some(close) => unsafe { close(file) },
         None => ffi::SQLITE_OK,
     };
+    if let Some(log) = log {
+        // SAFETY: `open` has made it of a box; a closed file has no methods that could find it.
+        drop(unsafe { Box::from_raw(log) });
+    }
     one_copy::closed(file.addr());
     code
 }

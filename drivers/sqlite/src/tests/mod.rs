@@ -6,6 +6,7 @@ mod errors;
 mod extensions;
 mod facade;
 mod limits;
+mod log;
 mod many;
 mod opening;
 mod pauses;
