@@ -197,3 +197,52 @@ async fn a_binary_copy_that_fails_or_is_dropped_leaves_the_connection_in_order()
     drop(tx);
     assert_eq!(process().await, pid);
 }
+
+/// What statements insert into the table, as the server sees them.
+const SPY: &[&str] = &[
+    "CREATE TABLE loaded (n int4, x text, at timestamp, m money)",
+    "CREATE TABLE seen (statement text)",
+    "CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES (current_query()); RETURN NULL; END $$",
+    "CREATE TRIGGER spy AFTER INSERT ON loaded FOR EACH STATEMENT EXECUTE FUNCTION spy()",
+];
+
+#[tokio::test]
+async fn many_rows_are_loaded_in_binary_up_to_a_value_that_has_no_such_form() {
+    let db = one_connection("load_binary").await;
+    for sql in SPY {
+        db.execute(*sql).await.unwrap();
+    }
+    let load = async |columns: &[&str], rows: Vec<Vec<Value>>| {
+        db.execute("TRUNCATE loaded, seen").await.unwrap();
+        let loaded = db.loader_of::<Vec<Value>>("loaded", columns).rows(rows).await;
+        let seen: Vec<String> = db.query("SELECT statement FROM seen").fetch_all().await.unwrap();
+        let count: i64 = db.query("SELECT count(*) FROM loaded").fetch_scalar().await.unwrap();
+        (
+            loaded.map_err(|error| error.kind()),
+            count,
+            seen.iter().map(|sql| sql.ends_with("(FORMAT binary)")).collect::<Vec<_>>(),
+        )
+    };
+    let number = |n| vec![Value::I64(n), Value::Text(format!("a\t\\{n}"))];
+    // A few go in the format that needs no question.
+    assert_eq!(load(&["n", "x"], (0..5).map(number).collect()).await, (Ok(5), 5, vec![false]));
+    let (loaded, count, seen) = load(&["n", "x"], (0..20_000).map(number).collect()).await;
+    assert_eq!((loaded, count, seen), (Ok(20_000), 20_000, vec![true]));
+    let wrong: i64 = db.query("SELECT count(*) FROM loaded WHERE x <> E'a\\t\\\\' || n").fetch_scalar().await.unwrap();
+    assert_eq!(wrong, 0);
+    // A number as a text: literals are the server's to read.
+    let mixed = |n| if n == 15_000 { vec![Value::Text("-1".into()), Value::Null] } else { number(n) };
+    let (loaded, count, seen) = load(&["n", "x"], (0..20_000).map(mixed).collect()).await;
+    assert_eq!((loaded, count, seen), (Ok(20_000), 20_000, vec![true, false]));
+    let at = Value::TimestampTz(Timestamp { seconds: 1, nanoseconds: 0 });
+    let (loaded, count, _) = load(&["at"], vec![vec![at]; 2000]).await;
+    assert_eq!((loaded, count), (Ok(2000), 2000));
+    let (loaded, count, _) = load(&["m"], vec![vec![Value::Text("$1.50".into())]; 2000]).await;
+    assert_eq!((loaded, count), (Ok(2000), 2000));
+    // What is no literal either leaves nothing.
+    let broken = |n| if n == 15_000 { vec![Value::I64(i64::MAX), Value::Null] } else { number(n) };
+    let (loaded, count, _) = load(&["n", "x"], (0..20_000).map(broken).collect()).await;
+    assert_eq!((loaded, count), (Err(DbErrorKind::Data), 0));
+    let (loaded, count, _) = load(&["nothing"], vec![vec![Value::I64(1)]; 2000]).await;
+    assert_eq!((loaded, count), (Err(DbErrorKind::UndefinedColumn), 0));
+}

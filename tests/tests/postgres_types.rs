@@ -126,6 +126,123 @@ async fn every_type_is_read_and_sent() {
 }
 
 #[tokio::test]
+async fn the_ends_of_every_type_are_read_and_sent() {
+    let db = open("extremes").await;
+    let at = |seconds, nanoseconds| Timestamp { seconds, nanoseconds };
+    let interval = |months, days, microseconds| Value::Interval { months, days, microseconds };
+    let long = "x".repeat(300_000);
+    // As many digits as there can be on each side of the point.
+    let digits = format!("-{}.{}", "9".repeat(131_072), "9".repeat(16_383));
+    let number = |n| Value::I32(n);
+    let six = [(1, 1), (2, -5), (1, 0), (2, 1), (1, 1), (2, 7)];
+    let of_six: Vec<Value> = (0..8).map(|n| if n == 3 { Value::Null } else { number(n) }).collect();
+    for (type_name, literal, value) in [
+        ("bool", "false", Value::Bool(false)),
+        ("int2", "32767", Value::I16(i16::MAX)),
+        ("int4", "-2147483648", Value::I32(i32::MIN)),
+        ("int8", "9223372036854775807", Value::I64(i64::MAX)),
+        ("oid", "0", Value::I64(0)),
+        ("float4", "3.4028235e38", Value::F32(f32::MAX)),
+        ("float4", "1e-45", Value::F32(f32::from_bits(1))),
+        ("float4", "-Infinity", Value::F32(f32::NEG_INFINITY)),
+        ("float8", "1.7976931348623157e308", Value::F64(f64::MAX)),
+        ("float8", "5e-324", Value::F64(f64::from_bits(1))),
+        ("float8", "-0", Value::F64(-0.0)),
+        ("numeric", &digits, decimal(&digits)),
+        ("numeric", "Infinity", decimal("Infinity")),
+        ("numeric(5,5)", "-0.00001", decimal("-0.00001")),
+        ("text", &long, Value::Text(long.clone())),
+        ("text", "\u{10ffff}\u{1}", Value::Text("\u{10ffff}\u{1}".into())),
+        ("bytea", "", Value::Bytes(Vec::new())),
+        ("date", "4714-11-24 BC", Value::Date(-2_440_588)),
+        ("date", "5874897-12-31", Value::Date(2_145_042_905)),
+        ("date", "-infinity", Value::Date(i64::MIN)),
+        ("time", "00:00", Value::Time(0)),
+        ("time", "23:59:59.999999", Value::Time(86_399_999_999_000)),
+        ("timestamp", "4714-11-24 00:00:00 BC", Value::Timestamp(at(-210_866_803_200, 0))),
+        ("timestamp", "294276-12-31 23:59:59.999999", Value::Timestamp(at(9_224_318_015_999, 999_999_000))),
+        ("timestamp", "infinity", Value::Timestamp(at(i64::MAX, 0))),
+        ("timestamptz", "4714-11-24 00:00:00+00 BC", Value::TimestampTz(at(-210_866_803_200, 0))),
+        ("timestamptz", "294276-12-31 23:59:59.999999+00", Value::TimestampTz(at(9_224_318_015_999, 999_999_000))),
+        ("timestamptz", "-infinity", Value::TimestampTz(at(i64::MIN, 0))),
+        ("interval", "178000000 years", interval(2_136_000_000, 0, 0)),
+        ("interval", "-178000000 years -2147483648 days", interval(-2_136_000_000, i32::MIN, 0)),
+        ("interval", "2562047788:00:54.775807", interval(0, 0, i64::MAX)),
+        ("timetz", "24:00:00-15:59", other("24:00:00-15:59")),
+        ("uuid", "ffffffff-ffff-ffff-ffff-ffffffffffff", Value::Uuid([0xff; 16])),
+        ("json", "null", Value::Json("null".into())),
+        ("jsonb", "1e400", Value::Json(format!("1{}", "0".repeat(400)))),
+        ("inet", "255.255.255.255", other("255.255.255.255")),
+        ("cidr", "::/0", other("::/0")),
+        ("varbit", "", other("")),
+        ("money", "-$92,233,720,368,547,758.08", other("-$92,233,720,368,547,758.08")),
+        ("point", "(1e-300,Infinity)", other("(1e-300,Infinity)")),
+        (
+            "int8range",
+            "[-9223372036854775808,9223372036854775807)",
+            other("[-9223372036854775808,9223372036854775807)"),
+        ),
+        ("tstzrange", "(,infinity]", other("(,infinity]")),
+        ("tsvector", "", other("")),
+        (
+            "int4[]",
+            "[1:1][-5:-4][0:0][1:2][1:1][7:8]={{{{{{0,1}},{{2,NULL}}}},{{{{4,5}},{{6,7}}}}}}",
+            array(&six, &of_six),
+        ),
+        ("text[]", "{{NULL,NULL}}", array(&[(1, 1), (2, 1)], &[Value::Null, Value::Null])),
+        ("numeric[]", "{-Infinity,0.000}", array(&[(2, 1)], &[decimal("-Infinity"), decimal("0.000")])),
+        ("timestamp[]", "{-infinity}", array(&[(1, 1)], &[Value::Timestamp(at(i64::MIN, 0))])),
+        ("tstzrange[]", "{\"(,infinity]\",NULL}", array(&[(2, 1)], &[other("(,infinity]"), Value::Null])),
+    ] {
+        check(&db, type_name, literal, value).await;
+    }
+    for (sql, value) in [
+        ("SELECT $1::int2", Value::I32(32_768)),
+        ("SELECT $1::int4", Value::I64(-2_147_483_649)),
+        ("SELECT $1::oid", Value::I64(-1)),
+        ("SELECT $1::date", Value::Date(2_145_042_906)),
+        ("SELECT $1::timestamp", Value::Timestamp(at(9_224_318_016_000, 0))),
+        ("SELECT $1::numeric", decimal(&"9".repeat(131_073))),
+    ] {
+        let refused = db.query(sql).bind(&value).fetch_scalar::<Value>().await.unwrap_err();
+        assert!(matches!(refused.kind(), DbErrorKind::Encode | DbErrorKind::Data), "{sql}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn every_type_can_be_null() {
+    let db = open("every_null").await;
+    for sql in [
+        "CREATE TYPE mood AS ENUM ('sad')",
+        "CREATE TYPE pair AS (a int4, b text)",
+        "CREATE DOMAIN age AS int4",
+        "CREATE TYPE span AS RANGE (subtype = float8)",
+        "CREATE EXTENSION IF NOT EXISTS citext SCHEMA public",
+        "CREATE EXTENSION IF NOT EXISTS hstore SCHEMA public",
+        "CREATE EXTENSION IF NOT EXISTS ltree SCHEMA public",
+    ] {
+        db.execute(sql).await.unwrap();
+    }
+    let own = ["mood", "pair", "age", "span", "citext", "hstore", "ltree"].map(str::to_owned);
+    let sql = "SELECT format_type(oid, NULL) FROM pg_type WHERE typtype IN ('b', 'r', 'm') AND typcategory <> 'A' AND \
+               typnamespace = 'pg_catalog'::regnamespace AND typarray <> 0 AND typname NOT IN ('unknown', 'gtsvector')";
+    let built_in: Vec<String> = db.query(sql).fetch_all().await.unwrap();
+    assert!(built_in.len() > 55, "{built_in:?}");
+    for name in own.into_iter().chain(built_in) {
+        let sql = format!("SELECT $1::{name} IS NULL, $1::{name}, $2::{name}[], ARRAY[$1::{name}]");
+        let (is_null, value, all, one): (bool, Value, Value, Value) = db
+            .query(RuntimeSql(sql))
+            .bind(Value::Null)
+            .bind(None::<i32>)
+            .fetch_one()
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((is_null, value, all), (true, Value::Null, Value::Null), "{name}");
+        assert_eq!(one, array(&[(1, 1)], &[Value::Null]), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn arrays_of_every_type_are_read_and_sent() {
     let db = open("every_array").await;
     for sql in [

@@ -147,13 +147,26 @@ impl Connection for PgConnection {
 
     fn upload(&mut self, name: &str, parameters: Params<'_>) -> Reply<'_, ()> {
         match command::upload(name, &parameters) {
+            Ok(sql) if name == "load" => Reply::ready(self.session().map(|session| session.load = Some(sql.into()))),
             Ok(sql) => operation!(self, |session| copy_in::begin(session, sql)),
             Err(error) => Reply::ready(Err(error)),
         }
     }
 
     fn upload_bytes(&mut self, bytes: &[u8]) -> Reply<'_, ()> {
-        match self.session().and_then(|session| copy_in::bytes(session, bytes)) {
+        let session = match self.session() {
+            Ok(session) => session,
+            Err(error) => return Reply::ready(Err(error)),
+        };
+        if let Some(text) = session.load.take() {
+            let bytes = bytes.to_vec();
+            return operation!(self, |session| async {
+                copy_in::begin(session, text.to_string()).await?;
+                copy_in::bytes(session, &bytes)?;
+                copy_in::send(session).await
+            });
+        }
+        match copy_in::bytes(session, bytes) {
             Ok(()) => operation!(self, |session| copy_in::send(session)),
             Err(error) => Reply::ready(Err(error)),
         }

@@ -14,6 +14,8 @@ use montrs_driver_sdk::{Batch, Error, ErrorKind, Result, RowBatch, ValueRef};
 use postgres_protocol::message::frontend;
 use std::{fmt::Write, sync::Arc};
 
+mod load;
+
 /// The COPY that a session is in.
 pub(crate) struct CopyIn {
     sql: Arc<str>,
@@ -22,6 +24,10 @@ pub(crate) struct CopyIn {
     /// The types of the columns, where the server takes COPY's binary format and they are known.
     types: Option<Columns>,
     data: Data,
+    /// The statement in text of a `load` that goes in binary.
+    load: Option<Arc<str>>,
+    /// The rows that the COPYs before it have taken, of the same `load`.
+    copied: u64,
     /// Its end, and the Sync, are in the wire's buffer, or have left.
     is_ended: bool,
 }
@@ -63,7 +69,8 @@ pub(crate) async fn begin(session: &mut Session, sql: String) -> Result<()> {
     frontend::execute("", 0, out).map_err(unwritable)?;
     frontend::flush(out);
     session.pending += 1;
-    let copy = CopyIn { sql: sql.into(), columns: 0, types, data: Data::Nothing, is_ended: false };
+    let copy =
+        CopyIn { sql: sql.into(), columns: 0, types, data: Data::Nothing, load: None, copied: 0, is_ended: false };
     session.copy_in = Some(copy);
     let mut was_performed = false;
     loop {
@@ -116,7 +123,18 @@ pub(crate) fn bytes(session: &mut Session, bytes: &[u8]) -> Result<()> {
 
 /// Sends rows in COPY's text or binary format.
 pub(crate) async fn rows(session: &mut Session, rows: RowBatch) -> Result<Batch> {
-    if let Err(error) = write_rows(session, &rows) {
+    if let Some(text) = session.load.take() {
+        load::begin(session, text, rows.rows() * rows.columns()).await?;
+    }
+    let mut written = write_rows(session, &rows);
+    if written.as_ref().is_err_and(|error| error.kind() == ErrorKind::ENCODE)
+        && let Some(text) = open(session)?.load.take()
+    {
+        // A value has no binary form of its column's type: the server reads it as a literal.
+        load::go_on(session, text).await?;
+        written = write_rows(session, &rows);
+    }
+    if let Err(error) = written {
         crate::reset::stop(session).await?;
         return Err(error);
     }
@@ -147,7 +165,13 @@ fn write_rows(session: &mut Session, rows: &RowBatch) -> Result<()> {
                 copy.data = Data::Rows;
                 data(out, |out| out.put_slice(copy_binary::HEADER))?;
             }
-            data(out, |out| (0..rows.rows()).try_for_each(|row| copy_binary::row(types, rows, row, out)))?
+            let before = out.len();
+            let written =
+                data(out, |out| (0..rows.rows()).try_for_each(|row| copy_binary::row(types, rows, row, out)))?;
+            if written.is_err() {
+                out.truncate(before);
+            }
+            written
         }
         None => {
             let mut text = String::new();
@@ -246,9 +270,12 @@ pub(crate) async fn send(session: &mut Session) -> Result<()> {
 
 /// Ends the COPY and keeps what it was given. Returns how many rows that were.
 pub(crate) async fn end(session: &mut Session) -> Result<u64> {
+    if let Some(text) = session.load.take() {
+        begin(session, text.to_string()).await?;
+    }
     let copy = open(session)?;
     copy.is_ended = true;
-    let (has_types, written) = (copy.types.is_some(), copy.data);
+    let (has_types, written, before) = (copy.types.is_some(), copy.data, copy.copied);
     let out = &mut session.wire.outgoing;
     if has_types && written != Data::Bytes {
         data(out, |out| {
@@ -271,7 +298,7 @@ pub(crate) async fn end(session: &mut Session) -> Result<u64> {
             tag::ERROR_RESPONSE => return Err(failed(session, &message).await),
             tag::READY_FOR_QUERY => {
                 if session.ready(&message)? {
-                    return Ok(copied);
+                    return Ok(before + copied);
                 }
             }
             _ => return Err(session.broken("a message that does not belong into a COPY")),

@@ -24,6 +24,7 @@ pub(crate) async fn put_right(session: &mut Session) -> Result<()> {
         session.command("ROLLBACK").await?;
     }
     session.has_open_portal = false;
+    session.load = None;
     listen::end(session).await
 }
 

@@ -5,9 +5,12 @@
 //!
 //! `x IN ($1)` becomes `x = ANY ($1)` once a list is bound there: one statement for lists of every length.
 
-use crate::token::{Token, tokens};
-use montrs_driver_sdk::{Error, ErrorKind, Params, Result};
-use std::{collections::HashMap, ops::Range, sync::Arc};
+mod assign;
+mod placeholders;
+
+use montrs_driver_sdk::{Error, ErrorKind, Result};
+use placeholders::{List, Placeholder, number, placeholders};
+use std::{ops::Range, sync::Arc};
 
 /// The text of a statement.
 #[derive(Debug)]
@@ -127,84 +130,6 @@ impl Text {
         index.checked_sub(self.numbers).and_then(|index| self.names.get(index)).map_or("", |name| name)
     }
 
-    /// Says which of the values goes to each of `expected` parameters; `None` says that they are in order.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::PARAMETERS`] when values are missing, too many, or not known by their name.
-    pub(crate) fn assign(&self, values: &Params<'_>, expected: usize) -> Result<Option<Vec<usize>>> {
-        if values.has_names() {
-            return self.assign_by_name(values).map(Some);
-        }
-        if self.numbers > 0 && !self.names.is_empty() {
-            let message = format!("the statement mixes numbers such as `$1` with names: {}", self.list(expected));
-            return Err(parameters(message).with_hint("write all placeholders as `$1`, `$2`, …, or bind by name"));
-        }
-        if values.len() != expected {
-            return Err(self.wrong_count(expected, values.len()));
-        }
-        Ok(None)
-    }
-
-    /// Values with a name go to the placeholders of that name; those without are numbered and go to `$1`, `$2`, …
-    fn assign_by_name(&self, values: &Params<'_>) -> Result<Vec<usize>> {
-        let (mut named, mut order) = (HashMap::new(), Vec::new());
-        for index in 0..values.len() {
-            match values.name(index) {
-                Some(name) if named.insert(name, index).is_some() => {
-                    return Err(parameters(format!("the parameter `{name}` was bound twice")));
-                }
-                Some(_) => {}
-                None => order.push(index),
-            }
-        }
-        if order.len() != self.numbers {
-            return Err(self.wrong_count(self.numbers, order.len()));
-        }
-        let list = || format!("its parameters are {}", self.list(self.numbers + self.names.len()));
-        if let Some(unknown) = named.keys().find(|name| !self.names.iter().any(|known| **known == ***name)) {
-            let mut message = format!("the statement has no parameter `{unknown}`");
-            if let Some(nearest) = self.nearest(unknown) {
-                message.push_str(&format!("; did you mean `{nearest}`?"));
-            }
-            let hint = if self.names.is_empty() { "write `:name` for a parameter with a name".into() } else { list() };
-            return Err(parameters(message).with_hint(hint));
-        }
-        for name in &self.names {
-            let missing = || parameters(format!("no value was bound to the parameter `:{name}`")).with_hint(list());
-            order.push(*named.get(&**name).ok_or_else(missing)?);
-        }
-        Ok(order)
-    }
-
-    fn nearest(&self, unknown: &str) -> Option<&str> {
-        const SIMILAR: f64 = 0.6;
-        let similarity = |known| strsim::normalized_damerau_levenshtein(unknown, known);
-        let known = self.names.iter().map(|known| (similarity(known), &**known));
-        known.filter(|(alike, _)| *alike >= SIMILAR).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
-    }
-
-    fn wrong_count(&self, expected: usize, given: usize) -> Error {
-        let were = if given == 1 { "was" } else { "were" };
-        if expected == 0 {
-            let without = if self.names.is_empty() { "" } else { " without names" };
-            return parameters(format!("the statement has no parameters{without}, {given} {were} bound"));
-        }
-        let (s, list) = (if expected == 1 { "" } else { "s" }, self.list(expected));
-        parameters(format!("the statement has {expected} parameter{s} ({list}), {given} {were} bound"))
-    }
-
-    /// So many parameters for people.
-    fn list(&self, count: usize) -> String {
-        const MOST: usize = 20;
-        let written = |index| match self.name(index) {
-            "" => format!("${}", index + 1),
-            name => format!(":{name}"),
-        };
-        let list = (0..count.min(MOST)).map(written).collect::<Vec<_>>().join(", ");
-        if count > MOST { format!("{list}, …") } else { list }
-    }
-
     /// An error of the text that was sent, as one of the text that was written.
     #[cold]
     pub(crate) fn as_written(&self, mut error: Error) -> Error {
@@ -241,72 +166,6 @@ impl Text {
         }
         out
     }
-}
-
-/// A placeholder as it was written.
-struct Placeholder<'a> {
-    text: &'a str,
-    at: usize,
-    list: Option<List>,
-}
-
-/// The `IN` or `NOT IN` in whose parentheses nothing but a placeholder stands.
-struct List {
-    keywords: Range<usize>,
-    is_negated: bool,
-}
-
-fn placeholders(sql: &str, has_escapes: bool) -> Vec<Placeholder<'_>> {
-    let tokens: Vec<_> = tokens(sql, has_escapes).filter(|(token, ..)| *token != Token::Space).collect();
-    let (mut found, mut brackets) = (Vec::new(), Vec::new());
-    for (index, &(token, text, at)) in tokens.iter().enumerate() {
-        match token {
-            // A colon in a subscript is that of a slice: `a[:n]`.
-            Token::Name if brackets.last() == Some(&Bracket::Subscript) => {}
-            Token::Placeholder | Token::Name => found.push(Placeholder { text, at, list: list(&tokens, index) }),
-            Token::Open => brackets.push(Bracket::Other),
-            Token::OpenBracket => brackets.push(Bracket::after(index.checked_sub(1).map(|before| tokens[before]))),
-            Token::Close | Token::CloseBracket => drop(brackets.pop()),
-            _ => {}
-        }
-    }
-    found
-}
-
-/// What is around the placeholder at this index.
-fn list(tokens: &[(Token, &str, usize)], index: usize) -> Option<List> {
-    let is_word = |index: usize, word| {
-        tokens.get(index).is_some_and(|(token, text, _)| *token == Token::Word && text.eq_ignore_ascii_case(word))
-    };
-    let (keyword, open, close) = (index.checked_sub(2)?, tokens[index - 1].0, tokens.get(index + 1)?.0);
-    if (open, close) != (Token::Open, Token::Close) || !is_word(keyword, "IN") {
-        return None;
-    }
-    let is_negated = keyword > 0 && is_word(keyword - 1, "NOT");
-    let start = tokens[keyword - usize::from(is_negated)].2;
-    Some(List { keywords: start..tokens[keyword].2 + tokens[keyword].1.len(), is_negated })
-}
-
-#[derive(PartialEq)]
-enum Bracket {
-    Subscript,
-    Other,
-}
-
-impl Bracket {
-    /// What `[` opens after this token.
-    fn after(token: Option<(Token, &str, usize)>) -> Self {
-        use Token::{Close, CloseBracket, Name, Placeholder, Quoted, Word};
-        match token {
-            Some((Word, text, _)) if text.eq_ignore_ascii_case("ARRAY") => Self::Other,
-            Some((Word | Quoted | Close | CloseBracket | Placeholder | Name, ..)) => Self::Subscript,
-            _ => Self::Other,
-        }
-    }
-}
-
-fn number(placeholder: &str) -> Option<usize> {
-    placeholder.strip_prefix('$')?.parse().ok()
 }
 
 fn parameters(message: String) -> Error {
