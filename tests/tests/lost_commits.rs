@@ -58,3 +58,28 @@ async fn a_begin_is_tried_again_as_well() {
         db.transaction_with_retry(Retry::default().attempts(0), async |_| Ok(())).await;
     assert_eq!(only_once.unwrap_err().kind(), DbErrorKind::Busy);
 }
+
+#[tokio::test]
+async fn what_could_not_be_undone_is_not_run_again() {
+    let db = builder("faulty:ok").max_connections(1).connect().await.unwrap();
+    let attempts = Cell::new(0);
+    let result: Result<(), DbError> = db
+        .transaction_with_retry(Retry::default(), async |tx| {
+            attempts.set(attempts.get() + 1);
+            tx.execute("arm rollback error=1").await?;
+            tx.execute("arm query error=33").await?;
+            tx.query("number").fetch_scalar::<i64>().await.map(drop)
+        })
+        .await;
+    assert_eq!((attempts.get(), result.unwrap_err().kind()), (1, DbErrorKind::Busy));
+}
+
+#[tokio::test]
+async fn a_begin_that_fails_leaves_its_connection_outside_of_a_transaction() {
+    let db = builder("faulty:ok").max_connections(1).connect().await.unwrap();
+    let mut connection = db.acquire().await.unwrap();
+    connection.execute("arm begin error=33").await.unwrap();
+    assert_eq!(connection.begin().await.unwrap_err().kind(), DbErrorKind::Busy);
+    assert_eq!(connection.query("number").fetch_scalar::<i64>().await.unwrap(), 1);
+    connection.begin().await.unwrap().commit().await.unwrap();
+}

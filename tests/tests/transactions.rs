@@ -229,3 +229,45 @@ async fn a_transaction_begun_in_sql_on_a_connection_of_the_pool_is_an_error() {
     db.execute("INSERT INTO t VALUES (1)").await.unwrap();
     assert_eq!(values(&db).await, [1]);
 }
+
+#[tokio::test]
+async fn a_transaction_dropped_right_after_its_savepoint_is_rolled_back_as_a_whole() {
+    let (db, _place) = one_connection().await;
+    let mut connection = db.acquire().await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    drop(tx.begin().await.unwrap());
+    drop(tx);
+    connection.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    drop(connection);
+    assert_eq!(values(&db).await, [2]);
+}
+
+#[tokio::test]
+async fn a_savepoint_that_was_forgotten_is_not_kept_by_the_commit_around_it() {
+    let (db, _place) = one_connection().await;
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let mut savepoint = tx.begin().await.unwrap();
+    savepoint.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    std::mem::forget(savepoint);
+    tx.commit().await.unwrap();
+    assert_eq!(values(&db).await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_begun_in_sql_that_lost_a_statement_half_way_says_so() {
+    let (db, _place) = one_connection().await;
+    let slow =
+        "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 50000000) SELECT count(*) FROM s";
+    let mut connection = db.acquire().await.unwrap();
+    connection.execute("BEGIN").await.unwrap();
+    connection.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    assert!(poll_then_drop(1, connection.query(slow).fetch_scalar::<i64>()).await.is_none());
+    let error = connection.execute("INSERT INTO t VALUES (2)").await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::TransactionState, "{error}");
+    // Told once, it goes on outside of the transaction.
+    connection.execute("INSERT INTO t VALUES (3)").await.unwrap();
+    drop(connection);
+    assert_eq!(values(&db).await, [3]);
+}
