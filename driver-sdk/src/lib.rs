@@ -124,7 +124,7 @@ pub use montrs_driver_abi::{
     Access, Array, Batch, BatchError, Capability, Column, ColumnSet, ConnectionStatus, Description, Dimension,
     DriverError as Error, ErrorKind, Isolation, Kind, LockMode, LogLevel, ManyReply, NextBatch, Nullability,
     ParamBuffer, Parameter, Params, PipelineStep, QueryOptions, RowBatch, TcpOptions, Timestamp, TransactionOptions,
-    ValueRef, record,
+    UseValue, ValueRef, record,
 };
 
 pub use montrs_driver_abi::abi_stable::std_types::RArc;

@@ -1,8 +1,8 @@
 //! One row of a result.
 
 use crate::{Columns, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, RowReader};
-use montrs_driver_abi::{BatchError, RowBatch, ValueRef};
-use std::fmt;
+use montrs_driver_abi::{BatchError, RowBatch, UseValue, ValueRef};
+use std::{fmt, marker::PhantomData};
 
 /// One row, borrowed from the batch that it came in.
 #[derive(Clone, Copy)]
@@ -77,22 +77,25 @@ impl<'r> Row<'r> {
 
     #[inline(always)]
     pub(crate) fn at<T: Decode<'r>>(&self, position: usize) -> Result<T, DbError> {
-        self.at_with(position, T::decode)
+        self.batch.with_value(self.index, position, Decoding { row: self, position, into: PhantomData })
     }
 
     /// The value at this position, read by this function.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn at_with<T>(
         &self,
         position: usize,
         read: impl FnOnce(ValueRef<'r>) -> Result<T, DecodeError>,
     ) -> Result<T, DbError> {
-        self.batch.with_value(self.index, position, (self, position, read), decoded)
+        match self.batch.value(self.index, position) {
+            Ok(value) => read(value).map_err(|error| self.unreadable::<T>(position, &error)),
+            Err(error) => Err(self.unreadable::<T>(position, &error)),
+        }
     }
 
     #[inline]
     pub(crate) fn is_null(&self, position: usize) -> bool {
-        self.batch.with_value(self.index, position, (), |(), value| matches!(value, Ok(ValueRef::Null)))
+        matches!(self.batch.value(self.index, position), Ok(ValueRef::Null))
     }
 
     #[cold]
@@ -110,15 +113,22 @@ impl<'r> Row<'r> {
     }
 }
 
-/// What becomes of a value: see [`Row::at_with`].
-#[inline(always)] // See `RowBatch::with_value`.
-fn decoded<'r, T>(
-    (row, position, read): (&Row<'r>, usize, impl FnOnce(ValueRef<'r>) -> Result<T, DecodeError>),
-    value: Result<ValueRef<'r>, BatchError>,
-) -> Result<T, DbError> {
-    match value {
-        Ok(value) => read(value).map_err(|error| row.unreadable::<T>(position, &error)),
-        Err(error) => Err(row.unreadable::<T>(position, &error)),
+/// What a value of a row is decoded into.
+struct Decoding<'a, 'r, T> {
+    row: &'a Row<'r>,
+    position: usize,
+    into: PhantomData<fn() -> T>,
+}
+
+impl<'r, T: Decode<'r>> UseValue<'r> for Decoding<'_, 'r, T> {
+    type Output = Result<T, DbError>;
+
+    #[inline(always)]
+    fn use_value(self, value: Result<ValueRef<'r>, BatchError>) -> Result<T, DbError> {
+        match value {
+            Ok(value) => T::decode(value).map_err(|error| self.row.unreadable::<T>(self.position, &error)),
+            Err(error) => Err(self.row.unreadable::<T>(self.position, &error)),
+        }
     }
 }
 

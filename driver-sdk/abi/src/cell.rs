@@ -157,6 +157,21 @@ impl Kind {
     }
 }
 
+/// What becomes of a value: see [`RowBatch::with_value`] and [`Params::with_value`].
+///
+/// The compiler sees together what kind the value is of and what becomes of it, and nothing is left to do for a number that is
+/// taken as a number; if the method is `#[inline(always)]`, which a closure cannot be.
+///
+/// [`RowBatch::with_value`]: crate::RowBatch::with_value
+/// [`Params::with_value`]: crate::Params::with_value
+pub trait UseValue<'a> {
+    /// What it ends with.
+    type Output;
+
+    /// Takes the value, or why there is none.
+    fn use_value(self, value: Result<ValueRef<'a>, BatchError>) -> Self::Output;
+}
+
 impl Cell {
     /// NULL.
     pub const NULL: Self = Self::scalar(Kind::NULL, 0);
@@ -241,31 +256,21 @@ impl Cell {
         })
     }
 
-    /// Calls `then` with the context and with what [`read`](Self::read) answers.
-    ///
-    /// For the kinds that make up most of all values, that is done in place: the compiler sees together what the kind is and
-    /// what becomes of the value, and nothing is left to do for a number that is taken as a number. For that `then` must be
-    /// a function that is always inlined, which a closure cannot promise: so it is given its context.
+    /// Gives what [`read`](Self::read) answers to `user`: for the kinds that make up most of all values, in place.
     #[inline(always)]
-    pub(crate) fn with_value<'a, C, T>(
-        &self,
-        text: &'a str,
-        bytes: &'a [u8],
-        context: C,
-        then: impl FnOnce(C, Result<ValueRef<'a>, BatchError>) -> T,
-    ) -> T {
+    pub(crate) fn with_value<'a, U: UseValue<'a>>(&self, text: &'a str, bytes: &'a [u8], user: U) -> U::Output {
         match self.kind {
-            Kind::NULL => return then(context, Ok(ValueRef::Null)),
-            Kind::I64 => return then(context, Ok(ValueRef::I64(self.value as i64))),
-            Kind::F64 => return then(context, Ok(ValueRef::F64(f64::from_bits(self.value)))),
+            Kind::NULL => return user.use_value(Ok(ValueRef::Null)),
+            Kind::I64 => return user.use_value(Ok(ValueRef::I64(self.value as i64))),
+            Kind::F64 => return user.use_value(Ok(ValueRef::F64(f64::from_bits(self.value)))),
             Kind::TEXT => {
                 if let Ok(text) = self.text(text) {
-                    return then(context, Ok(ValueRef::Text(text)));
+                    return user.use_value(Ok(ValueRef::Text(text)));
                 }
             }
             _ => {}
         }
-        then(context, self.read(text, bytes))
+        user.use_value(self.read(text, bytes))
     }
 
     /// The cell's text, which lies in the heap.

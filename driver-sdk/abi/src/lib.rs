@@ -73,7 +73,7 @@ pub use async_ffi;
 pub use array::{Array, ArrayError, Dimension};
 pub use batch::{Batch, BatchError, RowBatch};
 pub use capability::Capability;
-pub use cell::{Cell, Kind, Timestamp, ValueRef, write_value};
+pub use cell::{Cell, Kind, Timestamp, UseValue, ValueRef, write_value};
 pub use column::{Column, ColumnSet, Nullability};
 pub use connection::{ConnectionObject, ConnectionStatus, ConnectionVtable, ConnectionVtableRef, Span};
 pub use database::{DatabaseObject, DatabaseVtable, DatabaseVtableRef};

@@ -1,6 +1,6 @@
 //! Parameters on the wire: one row of cells, with a name for each where names are used.
 
-use crate::{BatchError, Cell, DriverError, Kind, ValueRef, write_value};
+use crate::{BatchError, Cell, DriverError, Kind, UseValue, ValueRef, write_value};
 use abi_stable::{
     StableAbi,
     std_types::{RSlice, RStr, RString, RVec},
@@ -52,18 +52,12 @@ impl<'a> Params<'a> {
         cell.read(self.text.as_str(), self.bytes.as_slice())
     }
 
-    /// Calls `then` with the context and with what [`get`](Self::get) answers. Where `then` is a function that is always
-    /// inlined, nothing is left to do for a number that is taken as a number.
+    /// Gives what [`get`](Self::get) answers to `user`, in place for the kinds that make up most of all values.
     #[inline(always)]
-    pub fn with_value<C, T>(
-        &self,
-        index: usize,
-        context: C,
-        then: impl FnOnce(C, Result<ValueRef<'a>, BatchError>) -> T,
-    ) -> T {
+    pub fn with_value<U: UseValue<'a>>(&self, index: usize, user: U) -> U::Output {
         match self.cells.as_slice().get(index) {
-            Some(cell) => cell.with_value(self.text.as_str(), self.bytes.as_slice(), context, then),
-            None => then(context, Err(BatchError::OutsideBatch)),
+            Some(cell) => cell.with_value(self.text.as_str(), self.bytes.as_slice(), user),
+            None => user.use_value(Err(BatchError::OutsideBatch)),
         }
     }
 

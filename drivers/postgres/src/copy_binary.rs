@@ -13,7 +13,7 @@ use crate::{
     types::{Form, Reader},
 };
 use bytes::{BufMut, BytesMut};
-use montrs_driver_sdk::{Error, Kind, Result, RowBatch, ValueRef};
+use montrs_driver_sdk::{BatchError, Error, Kind, Result, RowBatch, UseValue, ValueRef};
 use postgres_protocol::message::frontend;
 
 /// What the data begins with: a signature, no flags, and an extension without a byte.
@@ -69,7 +69,7 @@ async fn describe(session: &mut Session, select: &str) -> Result<Columns> {
 pub(crate) fn row(columns: &[(u32, Form)], rows: &RowBatch, row: usize, out: &mut BytesMut) -> Result<()> {
     out.put_u16(columns.len() as u16);
     for (index, (oid, form)) in columns.iter().enumerate() {
-        if rows.with_value(row, index, (), |(), value| value.is_ok_and(|value| write_common(*form, value, out))) {
+        if rows.with_value(row, index, Common { form: *form, out }) {
             continue;
         }
         let value = rows.value(row, index).map_err(|error| Error::protocol(error.to_string()))?;
@@ -86,27 +86,38 @@ const HINT: &str = "give a value of the column's own type; or leave `FORMAT bina
      every value as it reads a literal";
 
 /// Appends the kinds that make up most of all values, where their type is the column's own. They are not moved through memory.
-#[inline(always)]
-fn write_common(form: Form, value: ValueRef<'_>, out: &mut BytesMut) -> bool {
-    match (form, value) {
-        (_, ValueRef::Null) => out.put_i32(-1),
-        (Form::One(Reader::Int8), ValueRef::I64(number)) => {
-            out.put_i32(8);
-            out.put_i64(number);
+struct Common<'o> {
+    form: Form,
+    out: &'o mut BytesMut,
+}
+
+impl UseValue<'_> for Common<'_> {
+    /// Whether the value is one of them.
+    type Output = bool;
+
+    #[inline(always)]
+    fn use_value(self, value: std::result::Result<ValueRef<'_>, BatchError>) -> bool {
+        let out = self.out;
+        match (self.form, value) {
+            (_, Ok(ValueRef::Null)) => out.put_i32(-1),
+            (Form::One(Reader::Int8), Ok(ValueRef::I64(number))) => {
+                out.put_i32(8);
+                out.put_i64(number);
+            }
+            (Form::One(Reader::Float8), Ok(ValueRef::F64(number))) => {
+                out.put_i32(8);
+                out.put_f64(number);
+            }
+            (Form::One(Reader::Text(_)), Ok(ValueRef::Text(text))) => {
+                // Longer ones are refused where the others are.
+                let Ok(len) = i32::try_from(text.len()) else { return false };
+                out.put_i32(len);
+                out.put_slice(text.as_bytes());
+            }
+            _ => return false,
         }
-        (Form::One(Reader::Float8), ValueRef::F64(number)) => {
-            out.put_i32(8);
-            out.put_f64(number);
-        }
-        (Form::One(Reader::Text(_)), ValueRef::Text(text)) => {
-            // Longer ones are refused where the others are.
-            let Ok(len) = i32::try_from(text.len()) else { return false };
-            out.put_i32(len);
-            out.put_slice(text.as_bytes());
-        }
-        _ => return false,
+        true
     }
-    true
 }
 
 /// Appends the binary form; `None` says that it is NULL.

@@ -12,7 +12,7 @@ use crate::{
     sql,
     statement::Statement,
 };
-use montrs_driver_sdk::{Batch, BatchError, Error, Params, QueryOptions, Result, ValueRef};
+use montrs_driver_sdk::{Batch, BatchError, Error, Params, QueryOptions, Result, UseValue, ValueRef};
 use std::ffi::c_int;
 
 /// A statement of a session.
@@ -77,8 +77,8 @@ impl Prepared {
     pub(crate) fn bind(&mut self, values: &Params<'_>) -> Result<(), Fault> {
         let Self { statement, placeholders, lists, holds_large_values, .. } = self;
         for &(parameter, index) in placeholders.assign(values)?.iter() {
-            let target = (&mut *statement, &*placeholders, &**lists, &mut *holds_large_values, parameter);
-            values.with_value(index, target, bind_value)?;
+            let binding = Binding { statement, placeholders, lists, holds_large_values, parameter };
+            values.with_value(index, binding)?;
         }
         Ok(())
     }
@@ -169,31 +169,35 @@ impl Prepared {
     }
 }
 
-/// Binds one value, as [`Prepared::bind`] does.
-#[inline(always)] // Where the kind is known, little is left.
-fn bind_value(
-    (statement, placeholders, lists, holds_large_values, parameter): (
-        &mut Statement,
-        &Placeholders,
-        &[c_int],
-        &mut bool,
-        c_int,
-    ),
-    value: std::result::Result<ValueRef<'_>, BatchError>,
-) -> Result<(), Fault> {
-    /// Smaller values stay bound until the next run: that is cheaper than to free them.
-    const LARGE: usize = 64 * 1024;
-    let value = value.map_err(|error| Error::protocol(error.to_string()))?;
-    *holds_large_values |= match value {
-        ValueRef::Text(text) | ValueRef::Json(text) | ValueRef::OtherText(text) => text.len() > LARGE,
-        ValueRef::Bytes(bytes) | ValueRef::OtherBytes(bytes) => bytes.len() > LARGE,
-        _ => false,
-    };
-    match value {
-        ValueRef::Array(list) if lists.contains(&parameter) => {
-            *holds_large_values = true;
-            Ok(statement.bind_text(parameter, &list::json(list)?)?)
+/// A parameter that a value is to be bound to.
+struct Binding<'p> {
+    statement: &'p mut Statement,
+    placeholders: &'p Placeholders,
+    /// The parameters that take a list.
+    lists: &'p [c_int],
+    holds_large_values: &'p mut bool,
+    parameter: c_int,
+}
+
+impl UseValue<'_> for Binding<'_> {
+    type Output = Result<(), Fault>;
+
+    #[inline(always)]
+    fn use_value(self, value: std::result::Result<ValueRef<'_>, BatchError>) -> Result<(), Fault> {
+        /// Smaller values stay bound until the next run: that is cheaper than to free them.
+        const LARGE: usize = 64 * 1024;
+        let value = value.map_err(|error| Error::protocol(error.to_string()))?;
+        *self.holds_large_values |= match value {
+            ValueRef::Text(text) | ValueRef::Json(text) | ValueRef::OtherText(text) => text.len() > LARGE,
+            ValueRef::Bytes(bytes) | ValueRef::OtherBytes(bytes) => bytes.len() > LARGE,
+            _ => false,
+        };
+        match value {
+            ValueRef::Array(list) if self.lists.contains(&self.parameter) => {
+                *self.holds_large_values = true;
+                Ok(self.statement.bind_text(self.parameter, &list::json(list)?)?)
+            }
+            value => bind(self.statement, self.parameter, value, || self.placeholders.text(self.parameter)),
         }
-        value => bind(statement, parameter, value, || placeholders.text(parameter)),
     }
 }
