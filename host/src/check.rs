@@ -1,7 +1,10 @@
 //! Whether a statement and the types that it is used with fit together, found out without running it.
 
 use crate::row::short_type_name;
-use crate::{AiError, Column, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, StatementInfo};
+use crate::{
+    AiError, Column, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, StatementInfo, decode::Reach,
+    plan::counted,
+};
 use montrs_driver_abi::{Kind, Nullability, Params, Timestamp, ValueRef};
 
 /// Collects what is wrong with several statements, for one report: in a test, or at start-up.
@@ -88,16 +91,8 @@ pub(crate) fn with_fixes(error: &DbError) -> String {
 
 /// Why a column cannot be read as `T`, if it cannot. NULL is no reason where all columns of a type may be NULL together.
 pub(crate) fn misfit<'r, T: Decode<'r>>(column: Column<'_>, may_be_null: bool) -> Option<String> {
-    let reason = wrong_kind::<T>(column.kind()).map(|error| error.to_string()).or_else(|| {
-        let can_be_null =
-            column.nullability() == Nullability::NULLABLE && !may_be_null && T::decode(ValueRef::Null).is_err();
-        can_be_null.then(|| {
-            format!(
-                "it can be NULL: use Option<{}>, or COALESCE where the statement leaves no NULL",
-                short_type_name::<T>()
-            )
-        })
-    })?;
+    let can_be_null = column.nullability() == Nullability::NULLABLE && !may_be_null;
+    let reason = wrong_kind::<T>(column.kind()).or_else(|| can_be_null.then(of_null::<T>).flatten())?;
     let sql_type = match column.type_name() {
         "" => String::new(),
         type_name => format!(" (SQL type {type_name})"),
@@ -105,14 +100,25 @@ pub(crate) fn misfit<'r, T: Decode<'r>>(column: Column<'_>, may_be_null: bool) -
     Some(format!("column {:?}{sql_type} cannot be read as {}: {reason}", column.name(), short_type_name::<T>()))
 }
 
-/// The error that values of this kind get, if no such value can be read as `T`: told by reading one.
-fn wrong_kind<'r, T: Decode<'r>>(kind: Kind) -> Option<DecodeError> {
+/// Why NULL cannot be read as `T`.
+fn of_null<'r, T: Decode<'r>>() -> Option<String> {
+    let error = T::decode(ValueRef::Null).err()?;
+    if error != DecodeError::unexpected(ValueRef::Null) {
+        return Some(error.to_string().replacen("it is NULL", "it can be NULL", 1));
+    }
+    let name = short_type_name::<T>();
+    Some(format!("it can be NULL: use Option<{name}>, or COALESCE where the statement leaves no NULL"))
+}
+
+/// Why values of this kind cannot be read as `T`, or not all of them: told by reading one. An integer is one that needs all
+/// of its column's width, so that a type for a narrower column is found out.
+fn wrong_kind<'r, T: Decode<'r>>(kind: Kind) -> Option<String> {
     const AT: Timestamp = Timestamp { seconds: 0, nanoseconds: 0 };
     let sample = match kind {
         Kind::BOOL => ValueRef::Bool(false),
-        Kind::I16 => ValueRef::I16(0),
-        Kind::I32 => ValueRef::I32(0),
-        Kind::I64 => ValueRef::I64(0),
+        Kind::I16 => ValueRef::I16(2),
+        Kind::I32 => ValueRef::I32(1 << 15),
+        Kind::I64 => ValueRef::I64(1 << 31),
         Kind::F32 => ValueRef::F32(0.0),
         Kind::F64 => ValueRef::F64(0.0),
         Kind::DECIMAL => ValueRef::Decimal("0"),
@@ -129,17 +135,23 @@ fn wrong_kind<'r, T: Decode<'r>>(kind: Kind) -> Option<DecodeError> {
         // Nothing is known of the values, or of the elements of an array.
         _ => return None,
     };
-    T::decode(sample).err().filter(|error| error.is_of_kind)
+    match T::decode(sample).err()? {
+        error if error.reach == Reach::Kind => Some(error.to_string()),
+        error if error.reach == Reach::Range => Some(format!("it can hold integers that do not fit, as {error}")),
+        _ => None,
+    }
 }
 
 /// Compares the parameters that are bound with those of the statement.
 fn parameters(info: &StatementInfo, bound: &Params<'_>, misfits: &mut Vec<String>) {
     let expected = info.parameters();
     if !bound.has_names() && bound.len() != expected.len() {
-        misfits.push(format!("the statement has {} parameters, and {} are bound", expected.len(), bound.len()));
+        let is_or_are = if bound.len() == 1 { "is" } else { "are" };
+        let expected = counted(expected.len(), "parameter");
+        misfits.push(format!("the statement has {expected}, and {} {is_or_are} bound", bound.len()));
     }
-    for index in 0..bound.len() {
-        let name = bound.name(index);
+    let names: Vec<_> = (0..bound.len()).map(|index| bound.name(index)).collect();
+    for (index, name) in names.iter().enumerate() {
         let parameter = match name {
             Some(name) => expected.iter().find(|parameter| parameter.name() == Some(name)),
             None => expected.get(index),
@@ -153,6 +165,12 @@ fn parameters(info: &StatementInfo, bound: &Params<'_>, misfits: &mut Vec<String
             }
             _ => {}
         }
+    }
+    // Beside names, a value without one goes to a parameter that nobody knows here.
+    if !names.is_empty() && names.iter().all(Option::is_some) {
+        let unbound =
+            expected.iter().filter_map(|parameter| parameter.name()).filter(|name| !names.contains(&Some(name)));
+        misfits.extend(unbound.map(|name| format!("nothing is bound to :{name}")));
     }
 }
 

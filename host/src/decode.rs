@@ -88,19 +88,29 @@ pub trait Decode<'r>: Sized {
 #[error("{message}")]
 pub struct DecodeError {
     message: Cow<'static, str>,
-    /// Whether no value of this kind fits the type.
-    pub(crate) is_of_kind: bool,
+    pub(crate) reach: Reach,
+}
+
+/// Of which values an error tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Of this one.
+    Value,
+    /// Of this integer and all others outside of a range.
+    Range,
+    /// Of all of this kind.
+    Kind,
 }
 
 impl DecodeError {
     /// This very value does not fit the type, although others of its kind may.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), is_of_kind: false }
+        Self { message: message.into(), reach: Reach::Value }
     }
 
     /// No value of this kind fits the type, which a [check](crate::Query::check) finds without a value.
     pub fn of_kind(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), is_of_kind: true }
+        Self { message: message.into(), reach: Reach::Kind }
     }
 
     /// The value is of another kind than the type can hold.
@@ -133,7 +143,7 @@ impl DecodeError {
 
     #[cold]
     fn outside(value: i64, min: impl fmt::Display, max: impl fmt::Display) -> Self {
-        Self::new(format!("{value} is outside {min} to {max}"))
+        Self { reach: Reach::Range, ..Self::new(format!("{value} is outside {min} to {max}")) }
     }
 }
 
@@ -172,9 +182,10 @@ impl Decode<'_> for bool {
             // Comparisons are integers in databases without a boolean type.
             ValueRef::I16(0) | ValueRef::I32(0) | ValueRef::I64(0) => Ok(false),
             ValueRef::I16(1) | ValueRef::I32(1) | ValueRef::I64(1) => Ok(true),
-            ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => {
-                Err(DecodeError::new("its value is an integer other than 0 and 1"))
-            }
+            ValueRef::I16(_) | ValueRef::I32(_) | ValueRef::I64(_) => Err(DecodeError {
+                reach: Reach::Range,
+                ..DecodeError::new("its value is an integer other than 0 and 1")
+            }),
             other => Err(DecodeError::unexpected(other)),
         }
     }

@@ -9,6 +9,8 @@ pub struct Plan {
     pub(crate) positions: Vec<u32>,
     /// What does not fit, where that is [asked for](Plan::misfits) instead of the positions.
     misfits: Option<Vec<String>>,
+    /// Whether the number of columns is one of the misfits, so that single ones are not told as well.
+    is_miscounted: bool,
     /// What the names of the type's columns begin with, in a type that is flattened.
     prefix: String,
     /// Whether the columns are those of a type that may be missing, so that all of them may be NULL.
@@ -65,7 +67,10 @@ impl Plan {
         if columns.len() == count {
             return Ok(());
         }
-        let message = format!("the result has {} columns, and {count} are read by position", columns.len());
+        self.is_miscounted = true;
+        let is_or_are = if count == 1 { "is" } else { "are" };
+        let message =
+            format!("the result has {}, and {count} {is_or_are} read by position", counted(columns.len(), "column"));
         self.refuse(DbError::new(DbErrorKind::ColumnNotFound, message))
     }
 
@@ -78,7 +83,10 @@ impl Plan {
         let position = self.positions.iter().rfind(|entry| *entry & NO_POSITION == 0);
         let position = position.map_or(0, |last| *last as usize + 1);
         if position >= columns.len() {
-            let message = format!("the result has {} columns, and more are read by position", columns.len());
+            if self.misfits.is_some() && self.is_miscounted {
+                return Ok(());
+            }
+            let message = format!("the result has {}, and more are read by position", counted(columns.len(), "column"));
             return self.refuse(DbError::new(DbErrorKind::ColumnNotFound, message));
         }
         self.add::<T>(columns, Ok(Some(position)))
@@ -149,4 +157,9 @@ impl Plan {
             None => Err(error),
         }
     }
+}
+
+/// A number with its noun.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -99,7 +99,16 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// Commits; a savepoint's work becomes part of the transaction around it.
+    /// Commits; a savepoint's work becomes part of the transaction around it. What comes later does not compile:
+    ///
+    /// ```compile_fail,E0382
+    /// # async fn example(db: montrs_orm::Database) -> Result<(), montrs_orm::DbError> {
+    /// let mut tx = db.begin().await?;
+    /// tx.commit().await?;
+    /// tx.execute("DELETE FROM users").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

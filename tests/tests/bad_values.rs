@@ -2,8 +2,9 @@
 
 use chrono::NaiveDate;
 use montrs_orm::{AiError, Database, DbErrorKind, FromRow, RuntimeSql};
-use montrs_tests::{differs, on_postgres, open};
+use montrs_tests::{Place, builder, differs, on_postgres, open};
 use rust_decimal::Decimal;
+use std::time::Duration;
 
 /// A table with one column of this type.
 async fn column(db: &Database, column: &str) {
@@ -126,4 +127,28 @@ async fn integers_that_do_not_fit_are_never_wrapped() {
     ] {
         assert!(error.kind() == DbErrorKind::Decode && error.to_string().contains("-1 is outside 0 to"), "{error}");
     }
+}
+
+/// On one connection it does not compile; in a pool it takes another one, or waits.
+#[tokio::test]
+async fn a_second_query_while_a_stream_is_open_waits_for_a_connection() {
+    let place = Place::new();
+    let pool =
+        |connections| builder(place.url()).max_connections(connections).acquire_timeout(Duration::from_millis(50));
+    let many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90000) SELECT i FROM n";
+    let two = pool(2).connect().await.unwrap();
+    let mut rows = two.query(many).fetch::<i64>();
+    assert_eq!(rows.next().await.unwrap().unwrap(), 1);
+    assert_eq!(two.query("SELECT 7").fetch_scalar::<i64>().await.unwrap(), 7);
+    assert_eq!(rows.next().await.unwrap().unwrap(), 2);
+    drop(rows);
+    two.close().await.unwrap();
+    let one = pool(1).connect().await.unwrap();
+    let mut rows = one.query(many).fetch::<i64>();
+    assert_eq!(rows.next().await.unwrap().unwrap(), 1);
+    let error = one.query("SELECT 7").fetch_scalar::<i64>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::PoolTimeout, "{error}");
+    assert_eq!(rows.next().await.unwrap().unwrap(), 2);
+    drop(rows);
+    assert_eq!(one.query("SELECT 7").fetch_scalar::<i64>().await.unwrap(), 7);
 }

@@ -102,12 +102,59 @@ async fn columns_that_are_read_by_position_are_counted_and_compared() {
     let (db, _place) = open().await;
     with_tables(&db).await;
     let found = message(db.check::<(i64,)>("SELECT id, name FROM users").await);
-    assert_eq!(found, "cannot be used with (i64,): the result has 2 columns, and 1 are read by position");
+    assert_eq!(found, "cannot be used with (i64,): the result has 2 columns, and 1 is read by position");
     let found = message(db.check::<(i64, i64)>("SELECT id, name FROM users").await);
     assert!(found.contains("column \"name\"") && found.ends_with("its value is text, which fits String"), "{found}");
     let found = message(db.check::<(i64, String)>("DELETE FROM users").await);
-    assert!(found.contains("the result has 0 columns, and 2 are read by position"), "{found}");
+    assert_eq!(found, "cannot be used with (i64, String): the result has 0 columns, and 2 are read by position");
+    let found = message(db.check::<(String, i64)>("SELECT id FROM users").await);
+    let begin = "cannot be used with (String, i64): 2 things do not fit:\n- the result has 1 column, and 2 are read by position\n- column \"id\"";
+    assert!(found.starts_with(begin), "{found}");
     message(db.check::<bool>("SELECT name FROM users").await);
+}
+
+/// The types of docs/types.md fit, and others where no number of the column is too large.
+#[tokio::test]
+async fn integers_must_hold_what_their_column_can() {
+    let (db, _place) = open().await;
+    db.execute("CREATE TABLE t (s SMALLINT NOT NULL, i INTEGER NOT NULL, b BIGINT NOT NULL, f BOOLEAN NOT NULL)")
+        .await
+        .unwrap();
+    db.check::<(i8, i32, i64, bool)>("SELECT * FROM t").await.unwrap();
+    db.check::<(u8, u16, u32, bool)>("SELECT * FROM t").await.unwrap();
+    db.check::<(i16, i64, u64, Option<bool>)>("SELECT * FROM t").await.unwrap();
+    db.check::<(f64, i128, f64, i64)>("SELECT * FROM t").await.unwrap();
+    let found = message(db.check::<(bool, i16, i32, bool)>("SELECT * FROM t").await);
+    for part in [
+        "3 things do not fit",
+        "cannot be read as bool: it can hold integers that do not fit, as its value is an integer other than 0 and 1",
+        "cannot be read as i16: it can hold integers that do not fit, as 32768 is outside -32768 to 32767",
+        "cannot be read as i32: it can hold integers that do not fit, as 2147483648 is outside",
+    ] {
+        assert!(found.contains(part), "{part} is not in: {found}");
+    }
+    message(db.check::<Option<bool>>("SELECT b FROM t").await);
+}
+
+#[tokio::test]
+async fn json_that_can_be_null_is_told_where_the_option_goes() {
+    #[derive(FromRow)]
+    #[expect(dead_code, reason = "never read")]
+    struct Tagged<T> {
+        #[orm(json)]
+        tags: T,
+    }
+    let (db, _place) = open().await;
+    db.execute("CREATE TABLE t (tags JSON)").await.unwrap();
+    db.check::<Tagged<Option<Vec<String>>>>("SELECT tags FROM t").await.unwrap();
+    let found = message(db.check::<Tagged<Vec<String>>>("SELECT tags FROM t").await);
+    assert!(
+        found.ends_with("it can be NULL: use Option<Vec<String>> for what is in the JSON, so that NULL is None"),
+        "{found}"
+    );
+    db.execute("INSERT INTO t VALUES (NULL)").await.unwrap();
+    let error = db.query("SELECT tags FROM t").fetch_one::<Tagged<Vec<String>>>().await.err().unwrap();
+    assert!(error.to_string().contains("it is NULL: use Option<Vec<String>>"), "{error}");
 }
 
 #[tokio::test]
@@ -118,7 +165,12 @@ async fn bound_parameters_are_compared() {
     db.query(sql).bind(1).bind("Ada").check::<i64>().await.unwrap();
     db.query(sql).bind(None::<i64>).bind("Ada").check::<i64>().await.unwrap();
     let found = message(db.query(sql).bind(1).check::<i64>().await);
-    assert_eq!(found, "cannot be used with i64: the statement has 2 parameters, and 1 are bound");
+    assert_eq!(found, "cannot be used with i64: the statement has 2 parameters, and 1 is bound");
+    let named = || db.query("SELECT id FROM users WHERE id = :id AND name = :name");
+    named().bind_named("id", 1).bind_named("name", "Ada").check::<i64>().await.unwrap();
+    let found = message(named().bind_named("id", 1).bind_named("nme", "Ada").check::<i64>().await);
+    let expected = "2 things do not fit:\n- the statement has no parameter :nme\n- nothing is bound to :name";
+    assert!(found.ends_with(expected), "{found}");
     let wrong = db.query(sql).bind(true).bind(vec![1u8]).check::<i64>().await;
     if !on_postgres() {
         return wrong.expect("SQLite has no types of parameters");

@@ -277,6 +277,26 @@ fn a_script_that_fails_is_shown_with_file_line_and_column() {
 }
 
 #[test]
+fn fixes_for_a_script_are_those_of_the_command_line() {
+    let (file, database) = (TestFile::new(), TestDatabase::new());
+    let directory = montrs_tests::private_dir();
+    let path = directory.path().join("wrong.sql");
+    for (sql, part) in [
+        ("SELECT $1", "Write the values into the script: it has no parameters."),
+        ("SELECT :name", "Write the values into the script: it has no parameters."),
+        ("BEGIN; SELECT 1", "a script with --single-transaction."),
+    ] {
+        std::fs::write(&path, sql).unwrap();
+        for url in [file.url().to_owned(), over_loopback(database.url())] {
+            let failed = script(&url, &path, &[]);
+            let err = String::from_utf8_lossy(&failed.stderr);
+            assert_eq!(failed.status.code(), Some(1), "{sql} on {url}: {err}");
+            assert!(err.contains(part) && !err.contains("bind") && !err.contains("()"), "{sql} on {url}: {err}");
+        }
+    }
+}
+
+#[test]
 fn a_script_comes_from_standard_input_and_is_shown_as_it_runs() {
     let file = TestFile::new();
     let mut tool = tool();

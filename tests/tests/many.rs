@@ -1,6 +1,6 @@
 //! One statement for many rows: all of them, or none.
 
-use montrs_orm::{Database, DbErrorKind, EncodeError, ParamRow, ToParams};
+use montrs_orm::{AiError, Database, DbErrorKind, EncodeError, ParamRow, ToParams};
 use montrs_tests::{Place, builder, differs, poll_then_drop};
 
 const INSERT: &str = "INSERT INTO t (id, name) VALUES ($1, $2)";
@@ -133,4 +133,24 @@ async fn rows_are_tuples_arrays_vectors_and_types_of_ones_own() {
     let done = db.execute_many("DELETE FROM t WHERE id = (SELECT max(id) FROM t)", [[0; 0]; 2]).await.unwrap();
     assert_eq!(done.rows_affected(), 2);
     assert_eq!(db.query("SELECT name FROM t").fetch_all::<Option<String>>().await.unwrap(), [None]);
+}
+
+#[tokio::test]
+async fn a_list_is_bound_in_each_row_or_in_none() {
+    let (db, _place) = table().await;
+    db.execute_many("INSERT INTO t VALUES ($1, $2)", (0..10i64).map(|n| (n, format!("w{n}")))).await.unwrap();
+    let lists = [(1i64, vec![1i64, 2, 3]), (4, vec![]), (5, vec![5, 9])];
+    let done = db.execute_many("DELETE FROM t WHERE id >= $1 AND id IN ($2)", lists).await.unwrap();
+    assert_eq!(done.rows_affected(), 5);
+    let left: Vec<i64> = db.query("SELECT id FROM t ORDER BY id").fetch_all().await.unwrap();
+    assert_eq!(left, [0, 4, 6, 7, 8]);
+    // Words, which the text of an array could be mistaken for.
+    let done = db.execute_many("DELETE FROM t WHERE name IN ($1)", [(vec!["w0", "w4"],)]).await.unwrap();
+    assert_eq!(done.rows_affected(), 2);
+    for sql in ["DELETE FROM t WHERE id = $1", "DELETE FROM t WHERE name = $1"] {
+        let error = db.execute_many(sql, [(vec![1i64],)]).await.unwrap_err();
+        assert_eq!((error.kind(), error.row()), (DbErrorKind::Encode, Some(0)), "{error}");
+        assert!(error.suggested_fixes().join(" ").contains("IN ($1)"), "{error:?}");
+    }
+    assert_eq!(count(&db).await, 3, "nothing was deleted by what was refused");
 }

@@ -90,7 +90,7 @@ async fn a_statement_is_described_without_being_run() {
     assert_eq!(info.parameters().len(), 1);
     assert!(!info.is_read_only());
     let columns: Vec<(&str, Kind)> = info.columns().iter().map(|column| (column.name(), column.kind())).collect();
-    assert_eq!(columns, [("n", differs(Kind::I64, Kind::I32)), ("word", Kind::TEXT)]);
+    assert_eq!(columns, [("n", Kind::I32), ("word", Kind::TEXT)]);
     assert_eq!(db.query("SELECT count(*) FROM numbers").fetch_scalar::<i64>().await.unwrap(), 1);
 }
 

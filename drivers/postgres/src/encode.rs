@@ -84,6 +84,7 @@ pub(crate) fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result
         ValueRef::Date(_) | ValueRef::Time(_) | ValueRef::Timestamp(_) | ValueRef::TimestampTz(_) => {
             temporal(oid, value, out)?
         }
+        ValueRef::Array(_) if is_no_array(oid) => return Err(Unfit::Kind(LIST_HINT)),
         ValueRef::Array(array) => binary_array(oid, array, out)?,
         _ => false,
     };
@@ -104,6 +105,8 @@ pub(crate) fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result
 
 const BYTES_HINT: &str = "bytes are bound to `bytea`; write `convert_from($1, 'UTF8')` to make text of them";
 const BYTEA_HINT: &str = "bind bytes, or write `$1::text::bytea` to have the text's backslashes read as escapes";
+const LIST_HINT: &str =
+    "write `x = ANY ($1)`, which takes an array, or bind a list to `x IN ($1)`, in each row of many or in none";
 const ZONE_HINT: &str = "say which zone is meant: bind an instant to `timestamptz`, and a local time to `timestamp`";
 const DATE_HINT: &str = "write a cast, such as `$1::timestamp`, so that the parameter has the type of the value";
 
@@ -167,6 +170,12 @@ fn temporal(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result<bool, U
         (oid::DATE | oid::TIME, _) => return Err(Unfit::Kind(DATE_HINT)),
         _ => false,
     })
+}
+
+/// Whether a type has values of one kind here, so that the text of an array would be refused by the server, or be a text.
+fn is_no_array(oid: u32) -> bool {
+    const UNKNOWN: u32 = 705;
+    types::scalar(oid).is_some_and(|(_, reader)| reader != types::OTHER && oid != UNKNOWN)
 }
 
 /// Appends an array when all its elements have the binary form of the array's element type.
@@ -269,6 +278,8 @@ mod tests {
     #[test]
     fn what_would_be_another_value_is_refused() {
         let timestamp = Timestamp { seconds: 0, nanoseconds: 0 };
+        let list = Array::encode(&[Dimension { len: 1, lower_bound: 1 }], [ValueRef::I64(1)].into_iter()).unwrap();
+        let list = ValueRef::Array(Array::parse(&list).unwrap());
         for (oid, value) in [
             (oid::INT4, ValueRef::I64(1 << 31)),
             (oid::INT2, ValueRef::I32(40_000)),
@@ -281,6 +292,8 @@ mod tests {
             (oid::TIMESTAMPTZ, ValueRef::Timestamp(timestamp)),
             (oid::TIMESTAMP, ValueRef::TimestampTz(timestamp)),
             (oid::DATE, ValueRef::Timestamp(timestamp)),
+            (oid::INT8, list),
+            (25, list),
         ] {
             assert!(written(oid, value).is_err(), "{oid} {value:?}");
         }

@@ -15,7 +15,7 @@ use montrs_driver_sdk::{Error, ErrorKind, ManyReply, Result, RowBatch};
 use postgres_protocol::message::frontend;
 
 /// Runs a statement once for each row. The server stops at the first error.
-pub(crate) async fn run(session: &mut Session, statement: &mut PgStatement, rows: RowBatch) -> Result<ManyReply> {
+pub(crate) async fn run(session: &mut Session, mut statement: &mut PgStatement, rows: RowBatch) -> Result<ManyReply> {
     if !statement.prepared.shape.forms.is_empty() {
         let message = "the statement returns rows, and is to be run for many rows of parameters";
         return Err(Error::new(ErrorKind::UNSUPPORTED, message)
@@ -24,6 +24,11 @@ pub(crate) async fn run(session: &mut Session, statement: &mut PgStatement, rows
     if sql::is_copy(statement.text.sent()) {
         return Err(Error::new(ErrorKind::UNSUPPORTED, "COPY cannot be run for many rows of parameters")
             .with_hint("begin it with command(\"copy_in\"), bind the COPY statement, and write rows to its upload"));
+    }
+    // Where the first row has a list, all have.
+    let lists = rows.params(0).map_or_else(Vec::new, |first| statement.lists(&first));
+    if !lists.is_empty() {
+        statement = statement.for_lists(session, &lists).await?;
     }
     if statement.must_be_prepared(session) {
         statement.prepare_again(session).await?;

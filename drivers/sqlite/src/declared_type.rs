@@ -125,10 +125,17 @@ pub(crate) enum Meaning<'a> {
 }
 
 /// The affinity's kind, by the rules of <https://sqlite.org/datatype3.html>, section 3.1. NUMERIC affinity prefers none.
+///
+/// Integers have the width that the type's name says, although SQLite stores larger ones too: who reads or checks a column
+/// goes by what it is meant for.
 fn affinity(upper: &str) -> Kind {
     let has = |words: &[&str]| words.iter().any(|word| upper.contains(word));
-    if has(&["INT"]) {
+    if has(&["SMALLINT", "TINYINT", "INT2"]) {
+        Kind::I16
+    } else if has(&["BIG", "INT8"]) && has(&["INT"]) {
         Kind::I64
+    } else if has(&["INT"]) {
+        Kind::I32
     } else if has(&["CHAR", "CLOB", "TEXT"]) {
         Kind::TEXT
     } else if has(&["BLOB"]) {
@@ -205,6 +212,9 @@ mod tests {
             ("NUMERIC", DeclaredType::Decimal),
             ("VARCHAR(80)", DeclaredType::Stored(Kind::TEXT)),
             ("unsigned big int", DeclaredType::Stored(Kind::I64)),
+            ("bigint", DeclaredType::Stored(Kind::I64)),
+            ("INTEGER", DeclaredType::Stored(Kind::I32)),
+            ("smallint", DeclaredType::Stored(Kind::I16)),
             ("double precision", DeclaredType::Stored(Kind::F64)),
             ("BLOB", DeclaredType::Stored(Kind::BYTES)),
             ("UPDATE", DeclaredType::Stored(Kind::NULL)),

@@ -1,12 +1,19 @@
 //! One statement for many rows of parameters, in one go.
 
-use crate::{error::Fault, registry::Name, session::Session};
+use crate::{
+    error::Fault,
+    registry::{Name, Token},
+    session::Session,
+};
 use montrs_driver_sdk::{Error, ErrorKind, ManyReply, Result, RowBatch};
 
 impl Session {
     /// Runs a statement once for each row. It stops at the first error; what the rows before it did stays done.
     pub(crate) fn query_many(&mut self, name: Name, rows: RowBatch) -> Result<ManyReply> {
         self.check_statement(name)?;
+        // Where the first row has a list, all have.
+        let for_lists = rows.params(0).map_or(Ok(None), |first| self.for_lists(name, &first))?;
+        let name = for_lists.as_deref().map_or(name, Token::name);
         let prepared = self.registry.get(name)?;
         if prepared.statement.column_count() > 0 {
             let message = "the statement returns rows, and is to be run for many rows of parameters";

@@ -154,10 +154,11 @@ const QUERY_HELP: &str = "\
 Values of --param and --named:
   A value is read as the type that the statement expects for the parameter: 42, 12.50, true, 2024-02-29, 23:59:59.5, \
 2024-02-29T23:59:59, 2024-02-29T23:59:59+01:00, \\x00ff for bytes, a UUID, JSON; other types in the database's own \
-form. `null` is NULL, except where text or JSON is expected: there it is just that.
+form. `null` is NULL, except where text or JSON is expected: there it is just that, and NULL is written in the SQL.
 
   Where the database does not tell the type, a JSON number, true, false, null or \"quoted text\" is what it is in \
-JSON, and anything else is text: --param 1 is a number, --param '\"1\"' is text.
+JSON, and anything else is text: --param 1 is a number, --param '\"1\"' is text. So the \
+same --param null is NULL for a text there, and the text `null` where the type is told.
 
 How values are printed:
   bytes      \\x and hexadecimal digits

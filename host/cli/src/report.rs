@@ -39,7 +39,7 @@ impl<'a> Report<'a> {
                 message: error.to_string(),
                 meaning: error.meaning(),
                 explanation: error.explanation(),
-                fixes: fixes(error),
+                fixes: fixes(error, script.is_some()),
                 error: Some(error),
                 sql: sql.as_deref(),
                 script: script.as_ref(),
@@ -126,15 +126,41 @@ impl<'a> Report<'a> {
 }
 
 /// The fixes of the error, in terms of the command line.
-fn fixes(error: &DbError) -> Vec<String> {
-    match error.kind() {
-        DbErrorKind::Parameters => vec![
-            "Give --param once for each parameter, in the order of $1, $2, …".into(),
-            "Or give --named NAME=VALUE for each :name.".into(),
+fn fixes(error: &DbError, is_script: bool) -> Vec<String> {
+    let own: &[&str] = match (error.kind(), is_script) {
+        (DbErrorKind::Parameters, true) => &[
+            "Write the values into the script: it has no parameters.",
+            "Or run the statement alone, with `montrs-db query` and --param or --named.",
         ],
-        _ => error.suggested_fixes(),
+        (DbErrorKind::Parameters, false) => &[
+            "Give --param once for each parameter, in the order of $1, $2, …",
+            "Or give --named NAME=VALUE for each :name.",
+        ],
+        (DbErrorKind::EmptyStatement, _) => &["Give a statement, or - to have it read from standard input."],
+        (DbErrorKind::MultipleStatements, _) => &["Run several statements with `montrs-db script`."],
+        (DbErrorKind::Encode, _) => &["Write the value as the database has it, with a CAST in the SQL where needed."],
+        (DbErrorKind::OutOfMemory, _) => &["Ask for fewer rows or smaller values."],
+        _ => &[],
+    };
+    if !own.is_empty() {
+        return own.iter().map(ToString::to_string).collect();
     }
+    let mut fixes = error.suggested_fixes();
+    for fix in &mut fixes {
+        if let Some((_, own)) = OF_THE_LIBRARY.iter().find(|(call, _)| fix.contains(call)) {
+            *fix = (*own).into();
+        }
+    }
+    fixes.dedup();
+    fixes
 }
+
+/// What fixes that name a call of the library are here.
+const OF_THE_LIBRARY: [(&str, &str); 3] = [
+    ("command(\"copy_", "Run it with `montrs-db script`, with the data behind the statement."),
+    ("begin()", "Write BEGIN, the statements and COMMIT into one script, or run a script with --single-transaction."),
+    ("acquire()", "Write BEGIN, the statements and COMMIT into one script, or run a script with --single-transaction."),
+];
 
 #[cfg(test)]
 mod tests {

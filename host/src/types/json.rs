@@ -1,6 +1,6 @@
 //! `serde_json::Value`, and what serde makes of a type.
 
-use crate::{Decode, DecodeError, Encode, EncodeError, Encoded, Value};
+use crate::{Decode, DecodeError, Encode, EncodeError, Encoded, Value, row::short_type_name};
 use montrs_driver_abi::ValueRef;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl<'r, T: Deserialize<'r>> Decode<'r> for Json<T> {
                 .map_err(|error| DecodeError::new(format!("its JSON does not fit: {error}"))),
             ValueRef::Bytes(_) => Err(bytes()),
             // NULL is JSON's null for a type that takes it.
-            ValueRef::Null => serde_json::from_str("null").map(Self).map_err(|_| DecodeError::unexpected(value)),
+            ValueRef::Null => serde_json::from_str("null").map(Self).map_err(|_| null::<T>()),
             other => Err(DecodeError::unexpected(other)),
         }
     }
@@ -63,6 +63,12 @@ impl Decode<'_> for serde_json::Value {
             other => Err(DecodeError::unexpected(other)),
         }
     }
+}
+
+#[cold]
+fn null<T>() -> DecodeError {
+    let name = short_type_name::<T>();
+    DecodeError::new(format!("it is NULL: use Option<{name}> for what is in the JSON, so that NULL is None"))
 }
 
 #[cold]
