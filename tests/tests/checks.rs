@@ -98,6 +98,29 @@ async fn a_column_that_can_be_null_needs_an_option() {
 }
 
 #[tokio::test]
+async fn columns_of_what_may_be_missing_may_all_be_null() {
+    #[derive(FromRow)]
+    #[expect(dead_code, reason = "never read")]
+    struct Entry {
+        id: i64,
+        #[orm(flatten, prefix = "home_")]
+        home: Option<Home>,
+        score: f64,
+    }
+    #[derive(FromRow)]
+    #[expect(dead_code, reason = "never read")]
+    struct Home {
+        zip: i64,
+    }
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    db.check::<Entry>("SELECT id, zip AS home_zip, score FROM users").await.unwrap();
+    db.execute("CREATE TABLE t (score DOUBLE PRECISION)").await.unwrap();
+    let found = message(db.check::<Entry>("SELECT id, zip AS home_zip, t.score FROM users, t").await);
+    assert!(found.contains("column \"score\"") && !found.contains("things"), "after it they may not: {found}");
+}
+
+#[tokio::test]
 async fn columns_that_are_read_by_position_are_counted_and_compared() {
     let (db, _place) = open().await;
     with_tables(&db).await;

@@ -155,6 +155,7 @@ mod tests {
             #[orm(renam = "x", skipp)] a: i64,
             #[orm(flatten, rename = "x")] b: i64,
             #[orm(rename = "a")] c: i64,
+            #[orm(skip, skip)] d: i64,
         }"#;
         let begins = [
             "unknown attribute `rename_al`, did you mean `rename_all`? (a struct takes `rename_all`)",
@@ -164,6 +165,7 @@ mod tests {
              `prefix`, `try_from`, `json`)",
             "unknown attribute `skipp`, did you mean `skip`?",
             "`flatten` and `rename` exclude each other",
+            "`skip` is given twice",
             "the column `a` is read by two fields: `a` and `c`",
         ];
         let errors = errors(input);
