@@ -47,6 +47,7 @@ mod database;
 mod decode;
 mod encode;
 mod error;
+mod error_code;
 mod error_example;
 mod error_guide;
 mod executor;

@@ -1,6 +1,7 @@
 //! A struct whose fields together are the value of one column.
 
-use crate::from_row::{at, mentions, parameters};
+use crate::bounds::{mentions, parameters};
+use crate::from_row::at;
 use crate::problems::Problems;
 use crate::sql_type::Codec;
 use proc_macro2::Span;

@@ -1,14 +1,14 @@
 //! The code that reads a row: an implementation of `FromRow`.
 
 use crate::attributes::{DefaultValue, Source, Via};
+use crate::bounds;
 use crate::row_type::{RowField, RowType};
 use crate::source_text::source_text;
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
-use std::collections::HashSet;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, GenericParam, Generics, Lifetime, LifetimeParam, LitStr, WhereClause, parse_quote};
+use syn::{DeriveInput, Lifetime, LitStr};
 
 /// Expands `#[derive(FromRow)]`.
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
@@ -24,7 +24,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let read = fields.iter().map(|field| read(field, &row));
 
     let (_, ty_generics, _) = row_type.generics.split_for_impl();
-    let generics = impl_generics(&row_type, &row);
+    let generics = bounds::of_row(&row_type, &row);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
 
     // A deprecated field or type is reported where the user writes it; the uses here would only repeat that.
@@ -166,79 +166,6 @@ fn read(field: &RowField<'_>, row: &Lifetime) -> TokenStream {
         Source::Skip(DefaultValue::Function(path)) => quote_spanned! { at(path) => #path() },
     };
     quote! { #name: #value, }
-}
-
-/// The struct's generics, the lifetime of the row, and what reading the generic fields requires.
-///
-/// The bounds are on the types of fields, not on the parameters in them: a parameter may well occur in a type that
-/// is read by other means than the parameter's own, as `T` does in a JSON column `Json<T>`.
-fn impl_generics(row_type: &RowType<'_>, row: &Lifetime) -> Generics {
-    let mut generics = row_type.generics.clone();
-    if row_type.lifetime.is_none() {
-        generics.params.insert(0, GenericParam::Lifetime(LifetimeParam::new(row.clone())));
-    }
-
-    let parameters = parameters(row_type.generics);
-    let mut seen = HashSet::new();
-    for field in &row_type.fields {
-        let ty = field.ty;
-        if !mentions(ty.to_token_stream(), &parameters) {
-            continue;
-        }
-        let decode = quote!(::montrs_orm::Decode<#row>);
-        let default = quote!(::core::default::Default);
-        let predicate = match &field.source {
-            Source::Column { default: given, via, .. } => {
-                let read = match via {
-                    Via::Itself => quote!(#ty: #decode),
-                    Via::TryFrom(raw) => {
-                        quote!(#raw: #decode, #ty: ::core::convert::TryFrom<#raw, Error: ::core::fmt::Display>)
-                    }
-                    Via::Json => quote!(::montrs_orm::Json<#ty>: #decode),
-                };
-                match (given, via) {
-                    (Some(DefaultValue::Trait), Via::Itself) => quote!(#read + #default),
-                    (Some(DefaultValue::Trait), _) => quote!(#read, #ty: #default),
-                    _ => read,
-                }
-            }
-            Source::Flatten { .. } => {
-                let ty = field.option().unwrap_or(ty);
-                quote!(#ty: ::montrs_orm::FromRow<#row>)
-            }
-            Source::Skip(DefaultValue::Trait) => quote!(#ty: #default),
-            Source::Skip(DefaultValue::Function(_)) => continue,
-        };
-        if seen.insert(predicate.to_string()) {
-            let clause: WhereClause = parse_quote!(where #predicate);
-            generics.make_where_clause().predicates.extend(clause.predicates);
-        }
-    }
-    generics
-}
-
-/// The names of type parameters and constants.
-pub(crate) fn parameters(generics: &Generics) -> HashSet<String> {
-    let name = |param: &GenericParam| match param {
-        GenericParam::Lifetime(_) => None,
-        GenericParam::Type(param) => Some(param.ident.to_string()),
-        GenericParam::Const(param) => Some(param.ident.to_string()),
-    };
-    generics.params.iter().filter_map(name).collect()
-}
-
-/// Whether a type names one of the parameters. A name behind `::` is something else, as `T` in `module::T`.
-pub(crate) fn mentions(ty: TokenStream, parameters: &HashSet<String>) -> bool {
-    let mut colons = 0;
-    ty.into_iter().any(|token| {
-        let found = match &token {
-            TokenTree::Ident(ident) => colons != 2 && parameters.contains(&ident.to_string()),
-            TokenTree::Group(group) => mentions(group.stream(), parameters),
-            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-        };
-        colons = if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ':') { colons + 1 } else { 0 };
-        found
-    })
 }
 
 /// The span of generated code whose errors are shown at `tokens`. It is hygienic like that of all generated code: a

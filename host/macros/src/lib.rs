@@ -15,6 +15,7 @@
 #![deny(missing_docs)]
 
 mod attributes;
+mod bounds;
 mod composite;
 mod from_row;
 mod problems;

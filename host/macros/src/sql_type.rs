@@ -1,6 +1,7 @@
 //! The code that makes a type the value of one column: implementations of `Encode`, `Decode` and `FromRow`.
 
-use crate::from_row::{at, mentions, parameters};
+use crate::bounds::{mentions, parameters};
+use crate::from_row::at;
 use crate::problems::Problems;
 use crate::rename_all::RenameAll;
 use crate::row_type::lifetime;

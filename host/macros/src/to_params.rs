@@ -1,7 +1,8 @@
 //! The code that sends a struct as parameters: an implementation of `ToParams`.
 
 use crate::attributes::{self, Source, Via};
-use crate::from_row::{at, mentions, parameters};
+use crate::bounds::{mentions, parameters};
+use crate::from_row::at;
 use crate::problems::Problems;
 use crate::row_type::RowField;
 use proc_macro2::{Span, TokenStream};
