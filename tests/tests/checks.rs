@@ -201,6 +201,8 @@ async fn bound_parameters_are_compared() {
     let found = message(wrong);
     assert!(found.contains("a value of kind BOOL is bound to $1, which is of type int8"), "{found}");
     assert!(found.contains("a value of kind BYTES is bound to $2, which is of type text"), "{found}");
+    let found = message(db.query("SELECT 1 WHERE $1 = '\\x00'::bytea").bind("\\x00").check::<i32>().await);
+    assert!(found.contains("a value of kind TEXT is bound to $1, which is of type bytea"), "{found}");
 }
 
 #[tokio::test]

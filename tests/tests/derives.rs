@@ -178,6 +178,16 @@ async fn fields_are_bound_by_name_where_the_database_has_names() {
         return;
     }
     assert_eq!(db.query("SELECT * FROM users").fetch_one::<User>().await.unwrap(), ada());
+    // What comes after a flattened field has no prefix of it.
+    #[derive(ToParams)]
+    struct Moved {
+        #[orm(flatten, prefix = "to_")]
+        to: Point,
+        by: i32,
+    }
+    let moved = db.query("SELECT count(*) FROM users WHERE home_at_x = :to_x AND home_at_x = :by");
+    let moved = moved.bind_all_named(Moved { to: Point { x: 1 }, by: 1 });
+    assert_eq!(moved.fetch_scalar::<i64>().await.unwrap(), 1);
     // Also beside others, and in any order.
     let sql = "SELECT count(*) FROM users WHERE id = :other - 1 AND home_at_x = :x";
     let count = db.query(sql).bind_all_named(Point { x: 1 }).bind_named("other", 2);
