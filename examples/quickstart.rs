@@ -68,8 +68,7 @@ async fn run() -> Result<(), DbError> {
 }
 
 fn explain(error: &impl AiError) {
-    println!("\nerror[{}]: {error}", error.error_code());
-    println!("{}", error.explanation());
+    println!("\nerror[{}]: {}", error.error_code(), error.explanation());
     for (number, fix) in (1..).zip(error.suggested_fixes()) {
         println!("  fix {number}: {fix}");
     }

@@ -1,11 +1,11 @@
 //! Explanation and fixes for each kind of error.
 
-use crate::{AiError, DbError, DbErrorKind};
+use crate::{AiError, DbError, DbErrorKind, error_fixes::fixes};
 
 impl DbErrorKind {
     /// What errors of this kind mean, in one sentence or two.
     pub fn meaning(self) -> String {
-        cause(&DbError::new(self, ""))
+        meaning(&DbError::new(self, ""))
     }
 
     /// What can be done about errors of this kind in general, the likeliest first.
@@ -18,7 +18,7 @@ impl DbError {
     /// What the kind of error means in this case, in one sentence or two: the explanation without the report and the
     /// statement, for who shows those apart.
     pub fn meaning(&self) -> String {
-        cause(self)
+        meaning(self)
     }
 }
 
@@ -28,9 +28,10 @@ impl AiError for DbError {
     }
 
     fn explanation(&self) -> String {
-        let mut out = cause(self);
+        // The report has the names that are in no field of their own: a type, a parameter, who holds a connection.
+        let mut out = format!("{}\nReport: {self}", meaning(self));
         if let Some(detail) = self.detail() {
-            out.push_str(&format!(" Detail: {detail}"));
+            out.push_str(&format!("\nDetail: {detail}"));
         }
         if let Some(sql) = self.sql() {
             out.push_str(&format!("\nStatement: {sql}"));
@@ -72,7 +73,7 @@ fn marked(sql: &str, offset: usize) -> String {
 }
 
 /// The column or columns concerned with their table, as far as they are known.
-fn place(error: &DbError) -> String {
+pub(crate) fn place(error: &DbError) -> String {
     match (error.table(), error.column()) {
         (Some(table), Some(column)) if column.contains(", ") => format!("the columns {column} of the table {table}"),
         (Some(table), Some(column)) => format!("the column {table}.{column}"),
@@ -82,11 +83,11 @@ fn place(error: &DbError) -> String {
     }
 }
 
-fn constraint(error: &DbError) -> String {
+pub(crate) fn constraint(error: &DbError) -> String {
     error.constraint().map_or(String::new(), |name| format!(" (constraint {name})"))
 }
 
-fn cause(error: &DbError) -> String {
+fn meaning(error: &DbError) -> String {
     use DbErrorKind as K;
     let (place, constraint) = (place(error), constraint(error));
     match error.kind() {
@@ -105,7 +106,10 @@ fn cause(error: &DbError) -> String {
             Some(table) => format!("There is no table or view {table} in this database."),
             None => "The statement names a table or view that does not exist in this database.".into(),
         },
-        K::UndefinedColumn => format!("The statement names a column that does not exist: {place}."),
+        K::UndefinedColumn => match error.column() {
+            Some(_) => format!("The statement names a column that does not exist: {place}."),
+            None => "The statement names a column that does not exist.".into(),
+        },
         K::UndefinedFunction => "The statement calls a function that this database does not have, or not for these types.".into(),
         K::Ambiguous => "A name in the statement fits columns of several tables.".into(),
         K::EmptyStatement => "The SQL holds no statement: it is empty or has only comments.".into(),
@@ -149,120 +153,6 @@ fn cause(error: &DbError) -> String {
     }
 }
 
-fn fixes(error: &DbError) -> Vec<String> {
-    use DbErrorKind as K;
-    let place = place(error);
-    let fixes: &[&str] = match error.kind() {
-        K::UniqueViolation => {
-            let constraint = constraint(error);
-            let after_space = |text: Option<&str>| text.map(|text| format!(" {text}")).unwrap_or_default();
-            let (name, detail) = (after_space(error.constraint()), after_space(error.detail()));
-            let key = error.column().map(|columns| format!(" ({columns})")).unwrap_or_default();
-            return vec![
-                format!(
-                    "Look for an existing row with the same value in {place}{constraint} before inserting, or update that row.{detail}"
-                ),
-                format!("Use INSERT ... ON CONFLICT{key} DO UPDATE or DO NOTHING."),
-                format!("If equal values are legitimate, drop the constraint{name}."),
-            ];
-        }
-        K::NotNullViolation => {
-            return vec![
-                format!("Give {place} a value in the statement."),
-                "Give the column a DEFAULT, or allow NULL in it.".into(),
-            ];
-        }
-        K::ForeignKeyViolation => &[
-            "Insert the row that is referred to first, in the same transaction.",
-            "Delete the rows that refer to it first, or declare ON DELETE CASCADE or SET NULL.",
-        ],
-        K::CheckViolation | K::ExclusionViolation => {
-            &["Check the value before sending it, by the same rule as the table's."]
-        }
-        K::Query | K::Data => &["Read the database's report and correct the statement or its values."],
-        K::Syntax => {
-            &["Correct the SQL at the place that is named.", "Check that the SQL is of this database's dialect."]
-        }
-        K::UndefinedTable => &[
-            "Check the spelling and, where there are schemas, the schema.",
-            "Check that the URL names the database that has the table, and that its schema was set up.",
-        ],
-        K::UndefinedColumn | K::UndefinedFunction => &[
-            "Check the spelling against the schema.",
-            "If it is meant as text, put it in single quotes: double quotes are for names.",
-        ],
-        K::Ambiguous => &["Put the table's name or alias before the column: t.column."],
-        K::EmptyStatement => &["Pass a statement."],
-        K::MultipleStatements => &["Run the statements one by one, in a transaction where they belong together."],
-        K::Parameters => {
-            &["Call bind once for each parameter, in the order of $1, $2, …; or bind_named for each :name."]
-        }
-        K::TooLarge => &["Send less at once: split the statement or the value."],
-        K::Serialization | K::Deadlock => &["Run the whole transaction again, from its beginning."],
-        K::LockTimeout | K::Busy => &[
-            "Try again.",
-            "Keep transactions short, and do no other work inside them.",
-            "Raise the time that a statement may wait for a lock.",
-        ],
-        K::Cancelled => &["Try again, if it was not meant."],
-        K::Timeout => &["Look at the statement's plan; an index may be missing.", "Raise the limit."],
-        K::TransactionState => &["Roll the transaction back and begin a new one."],
-        K::Connection => &[
-            "Check host, port, socket or path in the URL.",
-            "Check that the database is running and can be reached from here.",
-        ],
-        K::ConnectionLost if error.is_retryable() && !error.may_have_executed() => {
-            &["Try again: the statement was not performed."]
-        }
-        K::ConnectionLost => &["Try again; whether a statement was performed must be checked first if it writes."],
-        K::Authentication => &["Check user and password in the URL, and the server's rules for who may connect."],
-        K::Tls => &["Check the TLS settings in the URL and the server's certificate."],
-        K::TooManyConnections => &["Lower max_connections of this application's pools, or raise the server's limit."],
-        K::DatabaseNotFound => {
-            &["Check the name in the URL.", "Create the database, or let the driver create it if it can."]
-        }
-        K::ReadOnly => &["Open the database for writing.", "Check the permissions of the file and its directory."],
-        K::DiskFull => &["Free some space, or move the database."],
-        K::Corrupt => &[
-            "Check that the URL names the right file.",
-            "Run the database's own integrity check, and restore a backup if it fails.",
-        ],
-        K::Permission => &["Check the permissions of the user that this process or connection runs as."],
-        K::Io => &["Check the disk, the file system and the system's log."],
-        K::OutOfMemory => &["Fetch the rows as a stream instead of all at once.", "Give the process more memory."],
-        K::Encode => &["Bind a value that the database can store, for example as text."],
-        K::Decode => &[
-            "Change the Rust type to one that fits, or Option of it where NULL occurs.",
-            "CAST the column in the SQL.",
-        ],
-        K::RowNotFound => {
-            &["Use fetch_optional where no row is a legitimate answer.", "Check the WHERE clause and the values bound."]
-        }
-        K::ColumnNotFound => &[
-            "Name the column in the SELECT list, with AS where its name differs.",
-            "Use #[orm(rename = \"...\")] or #[orm(default)] on the field.",
-        ],
-        K::Mismatch => &["Change the statement, or the types of the fields and parameters, as the report says."],
-        K::PoolTimeout => &[
-            "Return connections sooner: finish transactions and streams, and do not hold one connection while waiting for another.",
-            "Raise max_connections, if the database can take more.",
-            "Raise acquire_timeout, if waiting longer is acceptable.",
-        ],
-        K::PoolClosed => &["Do not use the database after close()."],
-        K::Configuration => &["Correct the setting."],
-        K::Unsupported => &["Write it in another way that this database supports."],
-        K::DriverNotFound => &["Run `montrs-db drivers` to see what is found where."],
-        K::DriverRefused => &["Run `montrs-db drivers` to see each file and why it is not taken."],
-        K::DriverIncompatible => {
-            &["Use a driver that was built for this application's version, or update the application."]
-        }
-        K::DriverPanicked | K::DriverProtocol => {
-            &["Report it to the driver's authors, with the message.", "Try another version of the driver."]
-        }
-    };
-    fixes.iter().map(|fix| (*fix).to_owned()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,12 +163,13 @@ mod tests {
             "# Errors\n\n\
              Every error is a `DbError`. Its kind has a stable code, which never changes its meaning; `AiError` gives the code,\n\
              an explanation with the names of the case at hand, and fixes; so does `montrs-db explain CODE`. This page is written by\n\
-             the tests from the code: for each code what it means, an example, and what can be done.\n",
+             the tests from the code: for each code what it means, what causes it, an example, and what can be done.\n",
         );
         for kind in DbErrorKind::ALL {
             out.push_str(&format!("\n## {}\n\n{}\n\n", kind.code(), kind.meaning()));
+            out.push_str(&format!("Cause: {}\n\n", in_markdown(kind.cause())));
             out.push_str(&format!("Example: {}\n\n", in_markdown(kind.example())));
-            kind.fixes().iter().for_each(|fix| out.push_str(&format!("- {fix}\n")));
+            kind.fixes().iter().for_each(|fix| out.push_str(&format!("- {}\n", in_markdown(fix))));
         }
         out
     }

@@ -49,6 +49,7 @@ mod encode;
 mod error;
 mod error_code;
 mod error_example;
+mod error_fixes;
 mod error_guide;
 mod executor;
 mod explain;

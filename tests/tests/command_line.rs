@@ -201,6 +201,8 @@ fn explain_tells_what_a_code_means() {
         "{page}"
     );
 
+    assert!(page.contains("\nCause: The same thing was sent twice"), "{page}");
+
     let list = explain(&[]);
     assert!(text(&list).lines().any(|line| line.starts_with("DB_BUSY ")), "{}", text(&list));
     let all: serde_json::Value = serde_json::from_slice(&explain(&["--format", "json"]).stdout).unwrap();

@@ -1,7 +1,8 @@
 //! What errors say: kind, code, place, explanation and fixes.
 
-use montrs_orm::{AiError, Database, DbError, DbErrorKind, RuntimeSql};
-use montrs_tests::{Place, differs, on_postgres, open};
+use montrs_orm::{Access, AiError, Database, DbError, DbErrorKind, FromRow, RuntimeSql, TransactionOptions};
+use montrs_tests::{Place, builder, differs, on_postgres, open, with};
+use std::time::Duration;
 
 async fn shop() -> (Database, Place) {
     let (db, place) = open().await;
@@ -74,7 +75,8 @@ async fn wrong_sql_is_told_apart_and_its_place_is_that_of_the_user_s_text() {
     assert_eq!(error.kind(), DbErrorKind::Syntax);
     let place = error.position().unwrap();
     assert!("SELECT 1 FROM\n  artists WHER name = 1"[place..].starts_with("name"), "{place}");
-    assert!(error.explanation().contains("line 2, column 16"), "{}", error.explanation());
+    let marked = "\nPlace: line 2, column 16\n    artists WHER name = 1\n                 ^";
+    assert!(error.explanation().ends_with(marked), "{}", error.explanation());
     // However long the statement is.
     let error = fail(&db, &format!("SELECT {}\n  nam FROM artists", "1, ".repeat(1000))).await;
     assert_eq!(error.line_and_column(), Some((2, 3)));
@@ -100,4 +102,98 @@ async fn no_row_is_an_error_where_one_is_needed() {
     let error = query.fetch_one::<String>().await.unwrap_err();
     assert_eq!((error.kind(), error.error_code()), (DbErrorKind::RowNotFound, "DB_ROW_NOT_FOUND"));
     assert!(error.suggested_fixes().iter().any(|fix| fix.contains("fetch_optional")));
+}
+
+/// A struct that asks for a column by its name.
+#[derive(Debug, FromRow)]
+#[expect(dead_code, reason = "only its columns matter")]
+struct Contact {
+    email: String,
+}
+
+/// The URL, with another database.
+fn elsewhere(url: &str) -> String {
+    let (database, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let (server, _) = database.rsplit_once('/').unwrap();
+    format!("{server}/no_such_database?{}{parameters}", differs("mode=rw&", ""))
+}
+
+/// What the explanation says of the case, without the statement: the names there are not of the error's own knowledge.
+fn says(error: &DbError) -> String {
+    error.explanation().split("\nStatement:").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn explanations_have_the_names_of_the_case() {
+    use DbErrorKind as K;
+    let (db, place) = shop().await;
+    let wide: Vec<String> = (0..3000).map(|n| format!("c{n} INTEGER")).collect();
+    let statements: [(K, &str, &[&str]); 13] = [
+        (K::UniqueViolation, "INSERT INTO artists VALUES (2, 'Accept')", &["artists.name"]),
+        (
+            K::ForeignKeyViolation,
+            "INSERT INTO albums VALUES (9, 'x', 2000)",
+            &[differs("FOREIGN KEY", "albums_artist_id_fkey")],
+        ),
+        (K::NotNullViolation, "INSERT INTO artists VALUES (2, NULL)", &["artists.name"]),
+        (K::CheckViolation, "UPDATE albums SET year = 1800", &["recorded"]),
+        (K::Query, "CREATE TABLE artists (id INTEGER)", &["artists"]),
+        (K::Syntax, "SELEC * FROM artists", &["SELEC"]),
+        (K::UndefinedTable, "SELECT * FROM usrs", &["usrs"]),
+        (K::UndefinedColumn, "SELECT nmae FROM artists", &["nmae"]),
+        (K::UndefinedFunction, "SELECT no_such_function(1)", &["no_such_function"]),
+        (K::Ambiguous, "SELECT title FROM albums a JOIN albums b ON a.year = b.year", &["title"]),
+        (K::Parameters, "SELECT $1", &["$1"]),
+        (K::Data, differs("SELECT json_extract('{', '$')", "SELECT CAST('abc' AS INTEGER)"), &[differs("JSON", "abc")]),
+        (K::TooLarge, &format!("CREATE TABLE wide ({})", wide.join(", ")), &[differs("wide", "1600 columns")]),
+    ];
+    for (kind, sql, names) in statements {
+        let error = fail(&db, sql).await;
+        assert_eq!(error.kind(), kind, "{sql}: {error:?}");
+        let says = says(&error);
+        assert!(names.iter().all(|name| says.contains(name)), "{sql}: {says}");
+    }
+
+    let named = db.query("SELECT name FROM artists WHERE id = :id").bind_named("di", 1).fetch_one::<String>().await;
+    let unsendable = db.query("SELECT $1").bind(u64::MAX).fetch_scalar::<i64>().await;
+    let unreadable = db.query("SELECT name FROM artists").fetch_scalar::<i64>().await;
+    let missing = db.query("SELECT id, name FROM artists").fetch_one::<Contact>().await;
+    let no_row = db.query("SELECT name FROM artists WHERE id = 0").fetch_one::<String>().await;
+    let unfit = db.check::<(i64,)>("SELECT name FROM artists").await;
+    let mut reading =
+        db.begin_with(TransactionOptions { access: Access::READ_ONLY, ..TransactionOptions::default() }).await.unwrap();
+    let written = reading.execute("DELETE FROM albums").await;
+    drop(reading);
+    let command = db.command("no_such_command").await;
+    let setting = builder(&with(place.url(), "jurnal_mode=wal")).connect().await;
+    let database = builder(&elsewhere(place.url())).connect().await;
+    let driver = builder("nosuch:app").connect().await;
+    let pool =
+        builder(place.url()).max_connections(1).acquire_timeout(Duration::from_millis(20)).connect().await.unwrap();
+    let held = pool.acquire().await.unwrap();
+    let held_at = format!("errors.rs:{}:", line!() - 1);
+    let waited = pool.ping().await;
+    drop(held);
+    let text_type = differs("TEXT", "text");
+    let others: [(K, Option<DbError>, &[&str]); 13] = [
+        (K::Parameters, named.err(), &["di"]),
+        (K::Encode, unsendable.err(), &["parameter $1", "18446744073709551615"]),
+        (K::Decode, unreadable.err(), &["\"name\"", text_type, "row 1", "i64"]),
+        (K::ColumnNotFound, missing.err(), &["\"email\"", "\"id\", \"name\""]),
+        (K::RowNotFound, no_row.err(), &["no row"]),
+        (K::Mismatch, unfit.err(), &["\"name\"", "i64"]),
+        (K::ReadOnly, written.err(), &["read-only"]),
+        (K::Unsupported, command.err(), &["no_such_command"]),
+        (K::Configuration, setting.err(), &["jurnal_mode"]),
+        (K::DatabaseNotFound, database.err(), &["no_such_database"]),
+        (K::DriverNotFound, driver.err(), &["nosuch"]),
+        (K::PoolTimeout, waited.err(), &["20ms", "acquire_timeout", &held_at]),
+        (K::EmptyStatement, db.execute("-- nothing").await.err(), &["no statement"]),
+    ];
+    for (kind, error, names) in others {
+        let error = error.unwrap_or_else(|| panic!("{kind:?} does not fail"));
+        assert_eq!(error.kind(), kind, "{error:?}");
+        let says = says(&error);
+        assert!(names.iter().all(|name| says.contains(name)), "{kind:?}: {says}");
+    }
 }

@@ -29,14 +29,26 @@ async fn the_pool_never_opens_more_than_its_maximum() {
 async fn who_waits_too_long_is_told_who_holds_what() {
     let place = Place::new();
     let wait = Duration::from_millis(500);
-    let db = builder(place.url()).max_connections(1).acquire_timeout(wait).connect().await.unwrap();
-    let held = db.acquire().await.unwrap();
-    let held_at = line!() - 1;
+    let db = builder(place.url()).max_connections(2).acquire_timeout(wait).connect().await.unwrap();
+    let first = db.acquire().await.unwrap();
+    let second = db.acquire().await.unwrap();
+    let held_at = [line!() - 2, line!() - 1];
     let error = db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
     let text = error.to_string();
-    assert!(text.contains("500ms") && text.contains(&format!("pool.rs:{held_at}:")), "{text}");
-    drop(held);
+    assert!(
+        text.starts_with("all 2 connections of the pool stayed in use for 500ms (acquire_timeout): held for "),
+        "{text}"
+    );
+    // One for each, the longest first, and each as long at least as the wait.
+    let holders: Vec<&str> = text.split("held for ").skip(1).collect();
+    assert_eq!(holders.len(), 2, "{text}");
+    for (holder, line) in holders.into_iter().zip(held_at) {
+        let (seconds, place) = holder.split_once(" s since ").unwrap_or_else(|| panic!("{text}"));
+        assert!(seconds.parse::<f64>().unwrap() >= 0.5, "{text}");
+        assert!(place.contains(&format!("pool.rs:{line}:")), "{text}");
+    }
+    drop((first, second));
     assert_eq!(db.query("SELECT 1").fetch_scalar::<i64>().await.unwrap(), 1);
 }
 

@@ -31,7 +31,8 @@ fn list() -> String {
 }
 
 fn page(kind: DbErrorKind) -> String {
-    let mut out = format!("{}: {}\n\nExample: {}\n\nWhat can be done:\n", kind.code(), kind.meaning(), kind.example());
+    let mut out = format!("{}: {}\n\nCause: {}\n\n", kind.code(), kind.meaning(), kind.cause());
+    let _ = write!(out, "Example: {}\n\nWhat can be done:\n", kind.example());
     for (number, fix) in (1..).zip(kind.fixes()) {
         // Writing to a string does not fail.
         let _ = writeln!(out, "  {number}. {fix}");
@@ -44,6 +45,7 @@ fn to_json(kind: &DbErrorKind) -> Value {
         "code": kind.code(),
         "kind": format!("{kind:?}"),
         "meaning": kind.meaning(),
+        "cause": kind.cause(),
         "example": kind.example(),
         "fixes": kind.fixes(),
     })
