@@ -1,6 +1,6 @@
 //! Statements that are checked against the types that they are used with, without being run.
 
-use montrs_orm::{Checks, Database, DbError, DbErrorKind, FromRow};
+use montrs_orm::{Checks, Database, DbError, DbErrorKind, FromRow, ToParams};
 use montrs_tests::{on_postgres, open};
 
 #[derive(Debug, FromRow)]
@@ -194,6 +194,21 @@ async fn bound_parameters_are_compared() {
     let found = message(named().bind_named("id", 1).bind_named("nme", "Ada").check::<i64>().await);
     let expected = "2 things do not fit:\n- the statement has no parameter :nme\n- nothing is bound to :name";
     assert!(found.ends_with(expected), "{found}");
+    #[derive(ToParams)]
+    struct Key {
+        id: i64,
+        name: &'static str,
+    }
+    let key = || Key { id: 1, name: "Ada" };
+    db.query(sql).bind_all(key()).check::<i64>().await.unwrap();
+    named().bind_all_named(key()).check::<i64>().await.unwrap();
+    let found = message(db.query("SELECT id FROM users WHERE id = :id").bind_all_named(key()).check::<i64>().await);
+    assert!(found.ends_with("the statement has no parameter :name"), "{found}");
+    let swapped = named().bind_named("name", 1).bind_named("id", true).check::<i64>().await;
+    if on_postgres() {
+        let found = message(swapped);
+        assert!(found.contains(":id") && found.contains("BOOL") && found.contains("int8"), "{found}");
+    }
     let wrong = db.query(sql).bind(true).bind(vec![1u8]).check::<i64>().await;
     if !on_postgres() {
         return wrong.expect("SQLite has no types of parameters");

@@ -1,8 +1,9 @@
 //! Parameters: by number, by name, many at once, lists.
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use montrs_orm::{Database, DbErrorKind, Encode, EncodeError, ParamRow, RuntimeSql, ToParams};
-use montrs_tests::{differs, open};
+use montrs_tests::{differs, on_postgres, open};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 #[tokio::test]
@@ -151,6 +152,51 @@ async fn a_list_has_no_limit_and_numbered_parameters_have() {
     let fixes = montrs_orm::AiError::suggested_fixes(&error).join(" ");
     assert!(error.to_string().contains(differs("32766", "65535")) && fixes.contains("IN ($1)"), "{error}: {fixes}");
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 10);
+}
+
+#[derive(ToParams)]
+struct Filter {
+    flags: Vec<bool>,
+    prices: Vec<Decimal>,
+    days: Vec<NaiveDate>,
+}
+
+#[tokio::test]
+async fn lists_are_of_booleans_decimals_and_dates_too_and_fields_of_structs() {
+    let (db, _place) = open().await;
+    let sql = format!("CREATE TABLE t (n INTEGER, flag BOOLEAN, price {}, day DATE)", differs("DECIMAL", "NUMERIC"));
+    db.execute(RuntimeSql(sql)).await.unwrap();
+    let (price, day) = (|n: i64| Decimal::new(n * 10 + 5, 1), |n: i32| NaiveDate::from_epoch_days(n).unwrap());
+    let rows = (1..=4_i32).map(|n| (n, n % 2 == 0, price(n.into()), day(n)));
+    db.execute_many("INSERT INTO t VALUES ($1, $2, $3, $4)", rows).await.unwrap();
+    const FLAG: &str = "SELECT n FROM t WHERE flag IN ($1) ORDER BY n";
+    assert_eq!(of_words(&db, FLAG, list([true])).await, [2, 4]);
+    assert_eq!(of_words(&db, FLAG, list([false, true])).await, [1, 2, 3, 4]);
+    const PRICE: &str = "SELECT n FROM t WHERE price IN ($1) ORDER BY n";
+    assert_eq!(of_words(&db, PRICE, list([price(3), price(1), price(9)])).await, [1, 3]);
+    assert_eq!(of_words(&db, PRICE, list([Decimal::new(250, 2)])).await, [2], "2.50 is 2.5");
+    const DAY: &str = "SELECT n FROM t WHERE day NOT IN ($1) ORDER BY n";
+    assert_eq!(of_words(&db, DAY, list([day(2), day(3)])).await, [1, 4]);
+    let filter =
+        || Filter { flags: vec![true], prices: vec![price(2), price(3), price(4)], days: vec![day(1), day(2), day(3)] };
+    let named = "SELECT n FROM t WHERE day IN (:days) AND flag IN (:flags) AND price IN (:prices)";
+    assert_eq!(db.query(named).bind_all_named(filter()).fetch_all::<i64>().await.unwrap(), [2]);
+    let numbered = "SELECT n FROM t WHERE day IN ($3) AND flag IN ($1) AND price IN ($2)";
+    assert_eq!(db.query(numbered).bind_all(filter()).fetch_all::<i64>().await.unwrap(), [2]);
+}
+
+#[tokio::test]
+async fn a_list_of_bytes_is_told_where_there_are_no_arrays() {
+    let (db, _place) = open().await;
+    let sql = format!("SELECT 1 WHERE {} IN ($1)", differs("x'01'", "'\\x01'::bytea"));
+    let found = db.query(RuntimeSql(sql)).bind(vec![vec![1_u8], vec![2]]).fetch_scalar::<i64>().await;
+    if on_postgres() {
+        return assert_eq!(found.unwrap(), 1);
+    }
+    let error = found.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Encode);
+    assert!(error.to_string().contains("a value of bytes cannot be in a list"), "{error}");
+    assert!(montrs_orm::AiError::suggested_fixes(&error)[0].contains("hex(column) IN ($1)"), "{error:?}");
 }
 
 #[tokio::test]

@@ -53,6 +53,19 @@ async fn conditions_are_there_when_they_are_asked_for() {
 }
 
 #[tokio::test]
+async fn a_list_is_pushed_like_any_value() {
+    let (db, _place) = users().await;
+    for (ids, expected) in [(vec![3_i64, 1, 9], vec![1, 3]), (vec![2], vec![]), (vec![], vec![])] {
+        let mut query = QueryBuilder::new("SELECT id FROM users");
+        let mut conditions = query.conditions();
+        conditions.push("id IN (").push_bind_unseparated(ids).push_unseparated(")");
+        conditions.push("name NOT IN (").push_bind_unseparated(vec!["Grace"]).push_unseparated(")");
+        query.push(" ORDER BY id");
+        assert_eq!(query.build(&db).fetch_all::<i64>().await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
 async fn rows_become_maps_and_no_row_is_lost() {
     let (db, _place) = users().await;
     let names = db.query("SELECT id, name FROM users").fetch_map::<i64, String>().await.unwrap();

@@ -1,10 +1,10 @@
 //! `transaction_with_retry`: run again what another transaction was in the way of, and nothing twice.
 
 use futures_util::FutureExt;
-use montrs_orm::{Database, DbError, DbErrorKind, Isolation, Retry, TransactionOptions};
-use montrs_tests::{Place, builder, differs, poll_then_drop, with};
+use montrs_orm::{Database, DbError, DbErrorKind, Isolation, LockMode, Retry, TransactionOptions};
+use montrs_tests::{Place, builder, differs, on_postgres, poll_then_drop, with};
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -161,4 +161,55 @@ async fn it_may_be_dropped_at_every_poll() {
         }
     }
     panic!("it does not come to its end");
+}
+
+/// SQLite's own lock, which the other pool holds for longer than `busy_timeout`: the queue of a pool knows nothing of it.
+#[tokio::test]
+async fn a_lock_that_another_pool_holds_is_tried_for_again() {
+    if on_postgres() {
+        return; // It waits for a row for as long as it takes.
+    }
+    let (db, other, _place) = scene().await;
+    let mut holder = other.begin().await.unwrap();
+    holder.execute("UPDATE t SET x = 10").await.unwrap();
+    let (holder, attempts) = (RefCell::new(Some(holder)), Cell::new(0));
+    let result: Result<(), DbError> = db
+        .transaction_with_retry(quickly(), async |tx| {
+            attempts.set(attempts.get() + 1);
+            let updated = tx.execute("UPDATE t SET x = x + 1").await;
+            if attempts.get() <= 2 {
+                assert_eq!(updated.as_ref().unwrap_err().kind(), DbErrorKind::Busy);
+            }
+            if attempts.get() == 2 {
+                let holder = holder.borrow_mut().take().unwrap();
+                holder.commit().await?;
+            }
+            updated.map(drop)
+        })
+        .await;
+    result.unwrap();
+    assert_eq!((attempts.get(), x(&db).await), (3, 11));
+
+    // The lock that is taken as the transaction begins: the closure is not run without it.
+    let mut holder = other.begin().await.unwrap();
+    holder.execute("UPDATE t SET x = 20").await.unwrap();
+    let immediate = TransactionOptions { lock_mode: LockMode::IMMEDIATE, ..TransactionOptions::default() };
+    let runs = Cell::new(0);
+    let work = async |tx: &mut montrs_orm::Session| {
+        runs.set(runs.get() + 1);
+        tx.execute("UPDATE t SET x = x + 1").await.map(drop)
+    };
+    let error = db.transaction_with_retry(quickly().transaction(immediate).attempts(2), work).await.unwrap_err();
+    assert_eq!((error.kind(), runs.get()), (DbErrorKind::Busy, 0));
+    assert!(error.is_retryable() && !error.may_have_executed());
+    // The first attempts fail; were they the last ones, so would this.
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        holder.commit().await
+    };
+    let retry = quickly().transaction(immediate).attempts(1000);
+    let (done, released) = tokio::join!(db.transaction_with_retry(retry, work), release);
+    done.unwrap();
+    released.unwrap();
+    assert_eq!((runs.get(), x(&db).await), (1, 21));
 }

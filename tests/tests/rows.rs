@@ -1,7 +1,8 @@
 //! Rows as structs, tuples and scalars, and what is said when they do not fit.
 
-use montrs_orm::{DbErrorKind, Field, FromRow, RuntimeSql, Value};
+use montrs_orm::{Columns, DbError, DbErrorKind, Field, FromRow, Plan, RowReader, RuntimeSql, Value};
 use montrs_tests::{differs, open};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Debug, PartialEq, FromRow)]
 #[orm(rename_all = "PascalCase")]
@@ -221,4 +222,48 @@ async fn columns_are_found_anew_when_the_schema_has_changed() {
     connection.execute("ALTER TABLE pair ADD COLUMN d INTEGER DEFAULT 3").await.unwrap();
     assert_eq!(connection.query(sql).fetch_one::<(i64, i64, i64)>().await.unwrap(), (1, 2, 3));
     assert_eq!(connection.query(sql).fetch_one::<Forth>().await.unwrap(), Forth { a: 2, b: 1 });
+}
+
+/// How often the columns of [`Counted`] were looked for.
+static RESOLVED: AtomicUsize = AtomicUsize::new(0);
+
+struct Counted(i64);
+
+impl<'r> FromRow<'r> for Counted {
+    fn fields(fields: &mut Vec<Field>) {
+        fields.push(Field { name: "i".into(), rust_field: "0", rust_type: "i64", required: true });
+    }
+
+    fn resolve(columns: &Columns, plan: &mut Plan) -> Result<(), DbError> {
+        RESOLVED.fetch_add(1, Ordering::Relaxed);
+        plan.column::<i64>(columns, "i")
+    }
+
+    fn read(row: &mut RowReader<'r>) -> Result<Self, DbError> {
+        row.take().map(Self)
+    }
+}
+
+#[tokio::test]
+async fn columns_are_looked_for_once_a_result_of_many_batches() {
+    let (db, _place) = open().await;
+    let resolved = || RESOLVED.swap(0, Ordering::Relaxed);
+    // Ten megabytes: no batch has so many. Each statement is a new one, so that nothing is known of it.
+    let sql = |columns: &str| {
+        RuntimeSql(format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT {columns} FROM n"
+        ))
+    };
+    let text = "x".repeat(1000);
+    let all = db.query(sql("CAST($1 AS TEXT), i")).bind(&text).fetch_all::<Counted>().await.unwrap();
+    assert_eq!((all.len(), all[9999].0, resolved()), (10_000, 10_000, 1));
+    let mut tx = db.begin().await.unwrap();
+    let mut rows = tx.query(sql("i, CAST($1 AS TEXT)")).bind(&text).fetch::<Counted>();
+    let mut sum = 0;
+    while let Some(row) = rows.next().await {
+        sum += row.unwrap().0;
+    }
+    drop(rows);
+    tx.commit().await.unwrap();
+    assert_eq!((sum, resolved()), (50_005_000, 1));
 }

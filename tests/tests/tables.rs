@@ -2,7 +2,7 @@
 
 use futures_util::stream;
 use montrs_orm::{Capability, Database, DbErrorKind, FromRow, Keyed, Table};
-use montrs_tests::{Place, builder, differs, poll_then_drop};
+use montrs_tests::{Place, builder, differs, on_postgres, open, poll_then_drop};
 
 #[derive(Clone, Debug, FromRow, PartialEq, Table)]
 #[table(name = "Users")]
@@ -132,4 +132,46 @@ async fn dropped_at_any_poll_all_rows_are_there_or_none() {
             break;
         }
     }
+}
+
+/// With a type parameter and a key of two columns, in a schema: `main` is how SQLite calls its own database.
+#[derive(Clone, Debug, FromRow, PartialEq, Table)]
+#[table(name = "main.Stock")]
+struct Stock<T> {
+    #[table(key)]
+    place: String,
+    amount: T,
+    #[table(key)]
+    article: i64,
+}
+
+fn stock<T>(article: i64, amount: T) -> Stock<T> {
+    Stock { place: "A \"1\"".into(), amount, article }
+}
+
+#[tokio::test]
+async fn a_generic_struct_with_a_key_of_two_columns_in_a_schema() {
+    let (db, _place) = open().await;
+    if on_postgres() {
+        db.execute("CREATE SCHEMA main").await.unwrap();
+    }
+    let create = "CREATE TABLE main.\"Stock\" \
+                  (place TEXT, article BIGINT, amount DOUBLE PRECISION, PRIMARY KEY (place, article))";
+    db.execute(create).await.unwrap();
+    assert_eq!(db.insert(&stock(1, 2.5)).await.unwrap().rows_affected(), 1);
+    assert_eq!(db.insert(&stock(1, Some(9.5))).await.unwrap_err().kind(), DbErrorKind::UniqueViolation);
+    assert_eq!(db.insert_many([stock(2, Some(3.5)), stock(3, None)]).await.unwrap(), 2);
+    assert_eq!(db.loader::<Stock<f64>>().rows([stock(4, 4.5)]).await.unwrap(), 1);
+    assert_eq!(db.insert(&Stock { place: "B".into(), ..stock(1, 0.5) }).await.unwrap().rows_affected(), 1);
+    assert_eq!(db.update(&stock(1, 7.5)).await.unwrap().rows_affected(), 1);
+    assert_eq!(db.update(&stock(9, 7.5)).await.unwrap().rows_affected(), 0);
+    for changed in [stock(2, 8.5), stock(5, 1.5)] {
+        assert_eq!(db.upsert(&changed).await.unwrap().rows_affected(), 1);
+    }
+    assert_eq!(db.delete(&stock(4, 0.0)).await.unwrap().rows_affected(), 1);
+    let sql = "SELECT amount, article, place FROM main.\"Stock\" ORDER BY place, article";
+    let rows: Vec<Stock<Option<f64>>> = db.query(sql).fetch_all().await.unwrap();
+    let other = Stock { place: "B".into(), ..stock(1, Some(0.5)) };
+    assert_eq!(rows, [stock(1, Some(7.5)), stock(2, Some(8.5)), stock(3, None), stock(5, Some(1.5)), other]);
+    db.check::<Stock<Option<f64>>>(sql).await.unwrap();
 }

@@ -215,6 +215,37 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// Types that share a line of the table with the one that has random values.
+#[tokio::test]
+async fn the_others_of_a_line_read_back() {
+    async fn read_back<T>(db: &Database, column: &str, values: Vec<T>)
+    where
+        T: Encode + for<'r> Decode<'r> + Debug + PartialEq + Sync,
+    {
+        let table = format!("of_{}", column.replace(['[', ']', ' '], "_"));
+        db.execute(RuntimeSql(format!("CREATE TABLE IF NOT EXISTS {table} (n BIGINT, x {column})"))).await.unwrap();
+        assert_eq!(through(db, &table, &values).await.unwrap(), values, "{column}");
+    }
+    let (db, _place) = montrs_tests::open().await;
+    let instants = [(0, 0), (-1_000_000_000, 999_999_000), (1_700_000_000, 1000)].map(chrono_instant);
+    let two_hours = chrono::FixedOffset::east_opt(7200).unwrap();
+    read_back(&db, "BIGINT", vec![isize::MIN, -1, 0, isize::MAX]).await;
+    read_back(&db, "BIGINT", vec![0, isize::MAX as usize]).await;
+    read_back(&db, "TIMESTAMPTZ", instants.map(|at| at.with_timezone(&two_hours)).to_vec()).await;
+    read_back(&db, "TIMESTAMPTZ", instants.map(|at| at.with_timezone(&chrono::Local)).to_vec()).await;
+    let utc = [(0, 0), (-1, 1000)].map(|at| time::UtcDateTime::from(time_instant(at)));
+    read_back(&db, "TIMESTAMPTZ", utc.to_vec()).await;
+    if db.capability(Capability::ARRAYS) == 1 {
+        read_back(&db, "uuid[]", vec![vec![], vec![uuid::Uuid::nil(), uuid::Uuid::max()]]).await;
+        read_back(&db, "boolean[]", vec![vec![Some(true), None, Some(false)], vec![]]).await;
+        read_back(&db, "double precision[]", vec![vec![f64::INFINITY, f64::MIN, -0.5, f64::MIN_POSITIVE]]).await;
+        read_back(&db, "real[]", vec![vec![f32::NEG_INFINITY, f32::MAX, 0.5]]).await;
+        read_back(&db, "date[]", vec![vec![chrono_date(-719_528), chrono_date(0), chrono_date(2_932_896)]]).await;
+        read_back(&db, "timestamptz[]", vec![instants.to_vec()]).await;
+        read_back(&db, "smallint[]", vec![[i16::MIN, 0, i16::MAX]]).await;
+    }
+}
+
 #[tokio::test]
 async fn borrowed_and_shared_text_and_bytes_are_bound_and_read() {
     let (db, _place) = montrs_tests::open().await;
@@ -255,9 +286,10 @@ async fn each_family_of_addresses_is_told_from_the_other() {
 fn page() -> String {
     let mut out = String::from(
         "# Types\n\n\
-         What a Rust type is bound as and read from. Each line was written to such a column and read back through each driver,\n\
-         with random values: this page is written by the test that does so, `tests/tests/types.rs`. Other columns are read too where\n\
-         nothing is lost: an `i32` from a `bigint`, if the number fits; a `String` from a date, a UUID, a decimal or an interval.\n\n\
+         What a Rust type is bound as and read from. Random values of the first type of each line, and some of the others, were written to\n\
+         its first column and read back through each driver; where it says `T`, that was an integer or text. This page is written by the\n\
+         test that does so, `tests/tests/types.rs`. Other columns are read too where nothing is lost: an `i32` from a `bigint`, if the\n\
+         number fits; a `String` from a date, a UUID, a decimal or an interval.\n\n\
          | Rust | feature | SQLite | PostgreSQL |\n|---|---|---|---|\n",
     );
     let column = |types: &str| match types {

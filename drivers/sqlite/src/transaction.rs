@@ -1,6 +1,7 @@
 //! Transactions and savepoints.
 //!
-//! A transaction of SQLite's is always SERIALIZABLE, so every isolation level can be asked for: none gets less. A
+//! A transaction of SQLite's is always SERIALIZABLE, so every isolation level can be asked for: none gets less. What
+//! `deferrable` promises to a transaction that only reads, it has without waiting. A
 //! read-only transaction refuses statements that write, before they run.
 
 use crate::session::Session;

@@ -1,7 +1,7 @@
 //! What an implementation requires of the generics of its type.
 
 use crate::attributes::{DefaultValue, Source, Via};
-use crate::row_type::RowType;
+use crate::row_type::{RowField, RowType};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use std::collections::HashSet;
@@ -52,6 +52,26 @@ pub(crate) fn of_row(row_type: &RowType<'_>, row: &Lifetime) -> Generics {
             let clause: WhereClause = parse_quote!(where #predicate);
             generics.make_where_clause().predicates.extend(clause.predicates);
         }
+    }
+    generics
+}
+
+/// The generics of a struct whose fields are parameters: its own, and what sending the generic fields requires.
+pub(crate) fn of_params(generics: &Generics, fields: &[RowField<'_>]) -> Generics {
+    let parameters = parameters(generics);
+    let mut generics = generics.clone();
+    for field in fields.iter().filter(|field| mentions(field.ty.to_token_stream(), &parameters)) {
+        let ty = field.ty;
+        let predicate = match &field.source {
+            Source::Column { via: Via::Json, .. } => {
+                quote!(for<'__value> ::montrs_orm::Json<&'__value #ty>: ::montrs_orm::Encode)
+            }
+            Source::Column { .. } => quote!(#ty: ::montrs_orm::Encode),
+            Source::Flatten { .. } => quote!(#ty: ::montrs_orm::ToParams),
+            Source::Skip(_) => continue,
+        };
+        let clause: WhereClause = parse_quote!(where #predicate);
+        generics.make_where_clause().predicates.extend(clause.predicates);
     }
     generics
 }

@@ -1,6 +1,7 @@
 //! `#[derive(Table)]`: the everyday statements, as constants.
 
 use crate::attributes::{Source, Via};
+use crate::bounds;
 use crate::problems::{Problems, did_you_mean, list};
 use crate::row_type::{RowField, RowType};
 use crate::source_text::source_text;
@@ -45,7 +46,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     };
     let insert_values = push(&inserted);
 
-    let (name, generics) = (row_type.name, row_type.generics);
+    let (name, generics) = (row_type.name, bounds::of_params(row_type.generics, &row_type.fields));
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let keyed = (!keys.is_empty()).then(|| {
         let updated = of(&|column| !column.is_generated && !column.is_key);

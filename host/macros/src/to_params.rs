@@ -1,13 +1,13 @@
 //! The code that sends a struct as parameters: an implementation of `ToParams`.
 
 use crate::attributes::{self, Source, Via};
-use crate::bounds::{mentions, parameters};
+use crate::bounds;
 use crate::from_row::at;
 use crate::problems::Problems;
 use crate::row_type::RowField;
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Data, DeriveInput, Fields, FieldsNamed, Generics, WhereClause, parse_quote};
+use quote::quote_spanned;
+use syn::{Data, DeriveInput, Fields, FieldsNamed};
 
 /// Expands `#[derive(ToParams)]`.
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
@@ -18,7 +18,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
 
     let name = &input.ident;
     let pushed = fields.iter().filter_map(push);
-    let generics = impl_generics(&input.generics, &fields);
+    let generics = bounds::of_params(&input.generics, &fields);
     let (_, ty_generics, _) = input.generics.split_for_impl();
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     Ok(quote_spanned! { Span::mixed_site() =>
@@ -55,26 +55,6 @@ fn push(field: &RowField<'_>) -> Option<TokenStream> {
         },
         Source::Skip(_) => return None,
     })
-}
-
-/// The struct's generics, and what sending the generic fields requires.
-fn impl_generics(generics: &Generics, fields: &[RowField<'_>]) -> Generics {
-    let parameters = parameters(generics);
-    let mut generics = generics.clone();
-    for field in fields.iter().filter(|field| mentions(field.ty.to_token_stream(), &parameters)) {
-        let ty = field.ty;
-        let predicate = match &field.source {
-            Source::Column { via: Via::Json, .. } => {
-                quote!(for<'__value> ::montrs_orm::Json<&'__value #ty>: ::montrs_orm::Encode)
-            }
-            Source::Column { .. } => quote!(#ty: ::montrs_orm::Encode),
-            Source::Flatten { .. } => quote!(#ty: ::montrs_orm::ToParams),
-            Source::Skip(_) => continue,
-        };
-        let clause: WhereClause = parse_quote!(where #predicate);
-        generics.make_where_clause().predicates.extend(clause.predicates);
-    }
-    generics
 }
 
 fn named_fields<'a>(input: &'a DeriveInput, problems: &mut Problems) -> Option<&'a FieldsNamed> {
