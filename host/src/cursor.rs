@@ -56,7 +56,7 @@ impl<'e> Cursor<'e> {
         self.session.in_transaction()
     }
 
-    /// An error that came after the statement was run.
+    /// An error of what the database has answered already.
     #[cold]
     fn failed(&self, error: DbError) -> DbError {
         self.session.layout().blame(error).after_execution()
@@ -142,7 +142,7 @@ impl<'e> Cursor<'e> {
     /// Fetches rows until there are some, or no more.
     async fn fetch(&mut self) -> Result<(), DbError> {
         while self.rows_at_hand() == 0 && self.session.has_more() {
-            if let Some(affected) = self.session.next().await.map_err(|error| self.failed(error))? {
+            if let Some(affected) = self.session.next().await.map_err(|error| self.session.layout().blame(error))? {
                 self.done.rows_affected = affected;
             }
             self.index = 0;

@@ -152,7 +152,7 @@ impl<'e> Script<'e> {
             (None, None) => return Ok(None),
         };
         while session.has_more() {
-            session.next().await.map_err(|error| session.layout().blame(error).after_execution())?;
+            session.next().await.map_err(|error| session.layout().blame(error))?;
         }
         let rest = &self.sql.as_str()[self.place.offset..];
         let found = session.first_statement(rest).await.map_err(|error| error.in_script(rest, self.place))?;

@@ -1,9 +1,17 @@
 //! The suites that run on SQLite once more, with `execution=blocking`: see [`montrs_tests::builder`].
 
+#[path = "bad_values.rs"]
+mod bad_values;
+#[path = "checks.rs"]
+mod checks;
 #[path = "commands.rs"]
 mod commands;
+#[path = "composites.rs"]
+mod composites;
 #[path = "damaged_files.rs"]
 mod damaged_files;
+#[path = "derives.rs"]
+mod derives;
 #[path = "dropped_futures.rs"]
 mod dropped_futures;
 #[path = "errors.rs"]
@@ -12,16 +20,30 @@ mod errors;
 mod execution;
 #[path = "full_disk.rs"]
 mod full_disk;
+#[path = "hooks.rs"]
+mod hooks;
 #[path = "locked_by_others.rs"]
 mod locked_by_others;
 #[path = "many.rs"]
 mod many;
+#[path = "parameters.rs"]
+mod parameters;
+#[path = "pipelines.rs"]
+mod pipelines;
 #[path = "pool.rs"]
 mod pool;
+#[path = "pool_upkeep.rs"]
+mod pool_upkeep;
 #[path = "queries.rs"]
 mod queries;
+#[path = "query_builder.rs"]
+mod query_builder;
 #[path = "replaced_files.rs"]
 mod replaced_files;
+#[path = "replicas.rs"]
+mod replicas;
+#[path = "retries.rs"]
+mod retries;
 #[path = "rows.rs"]
 mod rows;
 #[path = "scripts.rs"]
@@ -36,5 +58,11 @@ mod sqlite_features;
 mod sqlite_json;
 #[path = "sqlite_only.rs"]
 mod sqlite_only;
+#[path = "tables.rs"]
+mod tables;
 #[path = "transactions.rs"]
 mod transactions;
+#[path = "types.rs"]
+mod types;
+#[path = "write_queue.rs"]
+mod write_queue;

@@ -1,4 +1,4 @@
-//! Servers that do not know the password and want to be taken for those that do.
+//! Servers that do not know the password and want to be taken for those that do, and one that ends at a bad moment.
 
 use montrs_orm::{DbError, DbErrorKind};
 use montrs_tests::builder;
@@ -80,4 +80,33 @@ async fn a_server_that_does_not_know_the_password_is_refused() {
         assert_eq!(error.kind(), DbErrorKind::Authentication, "{trick:?}: {error}");
         assert!(error.to_string().contains(why) && !error.to_string().contains("secret"), "{trick:?}: {error}");
     }
+}
+
+/// Lets in whoever comes, and says that it ends when it has committed and not yet said that it is ready.
+async fn commit_and_end(mut stream: TcpStream) {
+    let length = stream.read_u32().await.unwrap();
+    stream.read_exact(&mut vec![0; length as usize - 4]).await.unwrap();
+    say(&mut stream, OK, b"").await;
+    stream.write_all(b"Z\0\0\0\x05I").await.unwrap();
+    loop {
+        let sql = hear(&mut stream).await;
+        if sql.starts_with("COMMIT") {
+            stream.write_all(b"C\0\0\0\x0bCOMMIT\0E\0\0\0\x1aSFATAL\0VFATAL\0C57P01\0\0").await.unwrap();
+            return;
+        }
+        assert!(sql.starts_with("BEGIN"), "{sql}");
+        stream.write_all(b"C\0\0\0\x0aBEGIN\0Z\0\0\0\x05T").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_committed_may_have_executed_even_if_the_server_then_ends_the_session() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://me@{}/db?sslmode=disable", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { commit_and_end(listener.accept().await.unwrap().0).await });
+    let db = builder(&url).max_connections(1).connect().await.unwrap();
+    let error = db.begin().await.unwrap().commit().await.unwrap_err();
+    assert_eq!((error.kind(), error.sqlstate()), (DbErrorKind::ConnectionLost, Some("57P01")), "{error:?}");
+    assert!(error.may_have_executed() && !error.is_retryable(), "{error:?}");
+    server.await.unwrap();
 }

@@ -187,9 +187,11 @@ impl Scene {
                 _ => &[DbErrorKind::ConnectionLost],
             };
             assert!(expected.contains(&error.kind()), "{what}: {error:?}");
-            if matches!(*operation, "connect") {
-                assert!(error.is_retryable(), "{what}: {error:?}");
-            }
+            // Nothing is kept of what was begun, or of what the server says that it has broken off.
+            let may_have_executed = !matches!(*operation, "connect" | "prepare" | "begin" | "cancel" | "listen")
+                && error.sqlstate() != Some("57P01");
+            let judged = (error.may_have_executed(), error.is_retryable());
+            assert_eq!(judged, (may_have_executed, !may_have_executed), "{what}: {error:?}");
             // The pool recovers by itself; while the server does, errors say that trying again is right.
             let recovered = async {
                 loop {

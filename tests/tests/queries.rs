@@ -163,6 +163,24 @@ async fn a_stream_can_be_dropped_anywhere_and_the_only_connection_goes_on() {
     assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 1);
 }
 
+#[tokio::test]
+async fn what_fails_in_the_middle_of_its_rows_was_not_performed() {
+    let (db, _place) = numbers(50_000).await;
+    let sql = differs(
+        "SELECT n, CASE WHEN n = 40000 THEN json('{') END FROM numbers ORDER BY n",
+        "SELECT n, 1 / (n - 40000) FROM numbers ORDER BY n",
+    );
+    let mut rows = db.query(sql).fetch::<(i64, Value)>();
+    let mut count = 0;
+    let error = loop {
+        match rows.next().await.expect("it fails") {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!((1..40_000).contains(&count) && !error.may_have_executed(), "{count} rows, {error:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_dropped_at_any_poll_leaves_the_only_connection_usable() {
     let place = Place::new();

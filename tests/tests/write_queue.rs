@@ -73,10 +73,19 @@ async fn who_waits_to_write_holds_no_connection_and_readers_go_on() {
     let mut tx = db.begin_with(locking()).await.unwrap();
     tx.execute(INSERT).bind(1).await.unwrap();
     let mut waiting: Vec<_> = (2..5).map(|x| db.execute(INSERT).bind(x).into_future()).collect();
-    for writer in &mut waiting {
-        assert!(writer.now_or_never().is_none());
-    }
-    assert_eq!(db.pool_status().idle, 1);
+    // Each finds out that it writes, on a thread or at once, and gives its connection back.
+    let all_wait = async {
+        loop {
+            for writer in &mut waiting {
+                assert!(writer.now_or_never().is_none());
+            }
+            if db.pool_status().idle == 1 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, all_wait).await.expect("who waits to write holds no connection");
     assert_eq!(values(&db).await, [0; 0]);
     tx.commit().await.unwrap();
     // In the order of asking, although they are polled in another one.

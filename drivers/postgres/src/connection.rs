@@ -46,9 +46,9 @@ impl PgConnection {
         self.session.as_deref_mut().ok_or_else(crate::session::closed)
     }
 
-    /// Runs SQL that the driver has written itself.
+    /// Runs SQL that the driver has written itself, of which nothing is kept where the connection is lost.
     fn control(&mut self, sql: String) -> Reply<'_, ()> {
-        operation!(self, |session| async { session.command(&sql).await.map(drop) })
+        operation!(self, |session| async { session.command(&sql).await.map(drop).map_err(statement::not_executed) })
     }
 }
 
@@ -219,7 +219,7 @@ impl Connection for PgConnection {
         // After an operation that was abandoned the session may stay with its user, who keeps what was set.
         let was_abandoned = self.is_underway || self.session.as_ref().is_some_and(|session| session.copy_in.is_some());
         operation!(self, |session| async {
-            reset::put_right(session).await?;
+            reset::put_right(session).await.map_err(statement::not_executed)?;
             if was_abandoned { Ok(()) } else { reset::restore(session).await }
         })
     }

@@ -4,6 +4,7 @@ use crate::{
     command::PgResult,
     message::{Body, tag},
     session::{LOG, Session, TransactionStatus},
+    statement::not_executed,
     timeout::within,
 };
 use montrs_driver_sdk::{
@@ -136,7 +137,7 @@ impl Notifications {
                 return Ok(NextBatch { affected: 0, finished: false });
             }
             if let Some(error) = self.end.take() {
-                return Err(error);
+                return Err(not_executed(error));
             }
             self.end = wait(session).await.err();
         }

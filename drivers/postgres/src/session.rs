@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) status: TransactionStatus,
     /// How many requests have not been answered to their end.
     pub(crate) pending: u32,
+    /// A COMMIT of a request that is not answered to its end was performed.
+    pub(crate) has_committed: bool,
     /// What the server tells of its settings.
     pub(crate) settings: HashMap<String, String>,
     /// What statements have left behind since the last reset.
@@ -77,6 +79,7 @@ impl Session {
             dropped: Dropped::default(),
             closing: Vec::new(),
             has_open_portal: false,
+            has_committed: false,
             copy_in: None,
             load: None,
             inbox: Inbox::default(),

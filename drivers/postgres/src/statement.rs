@@ -275,9 +275,12 @@ impl Drop for Unfinished {
     }
 }
 
-/// To prepare is not to execute.
-fn not_executed(mut error: Error) -> Error {
-    error.record_mut().may_have_executed = false;
+/// The error of what changes nothing that is kept: to prepare, to begin, to undo.
+#[cold]
+pub(crate) fn not_executed(mut error: Error) -> Error {
+    let record = error.record_mut();
+    record.may_have_executed = false;
+    record.is_retryable |= record.kind == ErrorKind::CONNECTION_LOST;
     error
 }
 

@@ -110,8 +110,9 @@ impl Verifier {
             (None, SslMode::VerifyCa | SslMode::VerifyFull) => match default.filter(|path| path.exists()) {
                 Some(path) => Some(certificates(&path, "sslrootcert")?),
                 None => {
-                    return Err(configuration("there is no certificate to check the server's against")
-                        .with_hint("name a file with `sslrootcert`, or use `sslrootcert=system`"));
+                    return Err(configuration("there is no certificate to check the server's against").with_hint(
+                        "name a file with `sslrootcert`, put it at ~/.postgresql/root.crt, or use `sslrootcert=system`",
+                    ));
                 }
             },
             // As libpq does: a file at this place makes `require` check against it.

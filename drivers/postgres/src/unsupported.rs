@@ -5,6 +5,7 @@ use montrs_driver_sdk::Error;
 
 /// A parameter of libpq's that is refused, unless it asks for what is done anyway.
 struct Unsupported {
+    /// Empty, where there is only a variable.
     name: &'static str,
     /// The variable of the environment, where to ignore it would do something else than was asked for.
     variable: &'static str,
@@ -51,6 +52,11 @@ const UNSUPPORTED: &[Unsupported] = &[
     refused("replication", "", &["false", "off", "no", "0"], "there is no replication here"),
     refused("client_encoding", "", &["auto", "utf8", "UTF8", "utf-8", "UTF-8"], "texts are in UTF-8, into which the server converts"),
     refused("fallback_application_name", "", &[], "say `application_name`"),
+    refused("requiressl", "PGREQUIRESSL", &["0"], "say `sslmode=require`, or better `sslmode=verify-full`"),
+    refused("", "PGCLIENTENCODING", &["auto", "utf8", "UTF8", "utf-8", "UTF-8", "UNICODE"], "texts are in UTF-8, into which the server converts"),
+    refused("", "PGTZ", &[], "say `options[TimeZone]=…` in the URL"),
+    refused("", "PGDATESTYLE", &[], "say `options[DateStyle]=…` in the URL"),
+    refused("", "PGGEQO", &[], "say `options[geqo]=…` in the URL"),
     refused("oauth_issuer", "", &[], OAUTH),
     refused("oauth_client_id", "", &[], OAUTH),
     refused("oauth_client_secret", "", &[], OAUTH),
@@ -59,7 +65,7 @@ const UNSUPPORTED: &[Unsupported] = &[
 
 /// Looks for a parameter of libpq's in a URL: `None` where it is not one of these, else whether its value is harmless.
 pub(crate) fn check(name: &str, value: &str) -> Option<Result<(), Error>> {
-    let found = UNSUPPORTED.iter().find(|unsupported| unsupported.name == name)?;
+    let found = UNSUPPORTED.iter().find(|unsupported| !name.is_empty() && unsupported.name == name)?;
     Some(if found.harmless.contains(&value) {
         Ok(())
     } else {

@@ -185,7 +185,8 @@ fn hint(code: c_int, kind: ErrorKind, circumstances: &Circumstances) -> Option<S
         (ffi::SQLITE_LOCKED, _) => "a result of this connection is still open on that table".into(),
         (_, ErrorKind::BUSY) => format!(
             "another connection held the lock for longer than busy_timeout ({} ms); keep transactions that write \
-             short, or raise `busy_timeout` in the URL",
+             short, look for a future that has begun to write and is kept without being polled, or raise \
+             `busy_timeout` in the URL",
             circumstances.busy_timeout.as_millis()
         ),
         (ffi::SQLITE_NOTADB, _) => "it is a file of another kind, or an encrypted database".into(),

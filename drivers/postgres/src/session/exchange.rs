@@ -130,6 +130,10 @@ impl Session {
             match message.tag {
                 tag::NOTICE_RESPONSE | tag::PARAMETER_STATUS | tag::NOTIFICATION_RESPONSE => self.aside(&message)?,
                 tag::CLOSE_COMPLETE => {}
+                tag::COMMAND_COMPLETE => {
+                    self.has_committed |= self.wire.body(&message) == b"COMMIT\0";
+                    return Ok(Some(message));
+                }
                 _ => return Ok(Some(message)),
             }
         }
@@ -172,6 +176,7 @@ impl Session {
         if self.pending == 0 {
             self.closing.clear();
             self.copy_in = None;
+            self.has_committed = false;
         }
         Ok(self.pending == 0)
     }
@@ -185,7 +190,12 @@ impl Session {
         let report = Report::read(self.wire.body(message));
         if report.is_fatal() {
             self.wire.give_up();
-            return Err(report.into_error(""));
+            let mut error = report.into_error("");
+            if self.has_committed {
+                let record = error.record_mut();
+                (record.may_have_executed, record.is_retryable) = (true, false);
+            }
+            return Err(error);
         }
         Ok(report)
     }
