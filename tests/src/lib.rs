@@ -1,10 +1,12 @@
 //! What the integration tests share: a plugins directory with the drivers that were built, databases to run on, and
 //! processes of their own.
 
+mod builds;
 mod numbers;
 mod place;
 pub mod process;
 
+pub use builds::SqliteBuild;
 pub use numbers::Numbers;
 pub use place::{Place, differs, on_postgres, open, over_loopback, with};
 
@@ -19,6 +21,9 @@ use tempfile::TempDir;
 
 /// A directory with every driver that was built for the tests, in the state in which an operator would have it: no one
 /// else can write to it. Kept from run to run, and shared by all test executables of a target directory.
+///
+/// For a test executable whose name begins with `without_coroutines` it holds nothing but the SQLite driver as it is on
+/// platforms that have none.
 pub fn plugins() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
@@ -26,10 +31,12 @@ pub fn plugins() -> &'static Path {
             return parents.into();
         }
         let executable = std::env::current_exe().expect("a test knows its executable");
-        let plugins = std::env::temp_dir().join(format!("montrs-plugins-{:016x}", hash(executable.parent())));
+        let without_coroutines = executable_begins_with("without_coroutines");
+        let of = (executable.parent(), without_coroutines);
+        let plugins = std::env::temp_dir().join(format!("montrs-plugins-{:016x}", hash(of)));
         fs::create_dir_all(&plugins).expect("a temporary directory");
         restrict(&plugins, 0o700);
-        let built = built_libraries();
+        let built = if without_coroutines { vec![SqliteBuild::without_coroutines()] } else { built_libraries() };
         for stale in
             libraries_in(&plugins).into_iter().filter(|old| built.iter().all(|new| new.file_name() != old.file_name()))
         {
@@ -69,7 +76,7 @@ const PLUGINS: &str = "MONTRS_TEST_PLUGINS";
 ///
 /// When there is none: the package's dev-dependencies say which are built.
 pub fn built_library(crate_name: &str) -> PathBuf {
-    let name = format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let name = library_name(crate_name);
     built_libraries()
         .into_iter()
         .find(|path| path.file_name().is_some_and(|file| file == name.as_str()))
@@ -113,6 +120,10 @@ pub fn builder(url: &str) -> DatabaseBuilder {
 fn executable_begins_with(prefix: &str) -> bool {
     let executable = std::env::current_exe().expect("a test knows its executable");
     executable.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+}
+
+fn library_name(crate_name: &str) -> String {
+    format!("{}{crate_name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
 }
 
 /// The drivers' libraries beside the test executable, where cargo puts those of dev-dependencies.

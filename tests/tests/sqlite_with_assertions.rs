@@ -4,30 +4,15 @@
 mod stress;
 
 use montrs_orm::{Database, DatabaseBuilder, drivers::SearchPath};
-use montrs_tests::{TestFile, install, private_dir};
-use std::{env, path::Path, process::Command};
+use montrs_tests::{SqliteBuild, TestFile, install, private_dir};
 use tempfile::TempDir;
 
-/// Builds the driver in a directory of its own, which is kept for the next time. A plugins directory with nothing but it.
+/// A plugins directory with nothing but the driver.
 fn driver_with_assertions() -> TempDir {
-    let executable = env::current_exe().expect("a test knows its executable");
-    // <target>/<profile>/deps/<test>
-    let target = executable.ancestors().nth(3).expect("tests lie in the target directory").join("sqlite-assertions");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "montrs-driver-sqlite", "--locked", "--quiet", "--target-dir"]).arg(&target);
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in the workspace"));
-    // How the tests are built must not matter.
-    for variable in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WORKSPACE_WRAPPER"] {
-        cargo.env_remove(variable);
-    }
-    // With the flags of the configuration of cargo, and fast enough.
-    cargo.env("LIBSQLITE3_FLAGS", concat!(env!("LIBSQLITE3_FLAGS"), " -DSQLITE_DEBUG"));
-    cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
-    let status = cargo.status().unwrap_or_else(|error| panic!("{cargo:?}: {error}"));
-    assert!(status.success(), "{cargo:?} failed");
-    let library = format!("{}montrs_driver_sqlite{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+    // With the flags of the configuration of cargo.
+    let library = SqliteBuild::with_assertions(env!("LIBSQLITE3_FLAGS"));
     let plugins = private_dir();
-    install(&target.join("debug").join(&library), &plugins.path().join(&library));
+    install(&library, &plugins.path().join(library.file_name().expect("a library has a name")));
     plugins
 }
 

@@ -47,7 +47,7 @@ mod columns;
 mod command;
 mod connection;
 #[cfg_attr(
-    not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64"))),
+    any(montrs_no_coroutines, not(all(any(unix, windows), any(target_arch = "x86_64", target_arch = "aarch64")))),
     path = "no_coroutine.rs"
 )]
 mod coroutine;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod features;
 mod run;
 mod sanitize;
 mod setup;

@@ -1,6 +1,7 @@
 //! Every test.
 
 use crate::{
+    features,
     run::{cargo, directories, run},
     setup::setup,
 };
@@ -19,6 +20,7 @@ pub(crate) fn test() -> Result<()> {
     };
     run(cargo().args(["fmt", "--all", "--check"]))?;
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    features::check()?;
     run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
 
     let all = ["test", "--workspace", "--no-fail-fast"];
