@@ -1,59 +1,14 @@
 //! A runtime that is shut down in the middle of anything: nothing hangs, nothing panics, and the file is whole.
 
+#[path = "shutdown/scenes.rs"]
+mod scenes;
+
 use futures_util::FutureExt;
-use montrs_orm::{Connection, Database, DbErrorKind};
-use montrs_tests::{TestFile, builder, process};
-use std::{pin::Pin, thread, time::Duration};
+use montrs_orm::{Connection, DbErrorKind};
+use montrs_tests::{TestFile, builder, private_dir, process};
+use scenes::{ENDLESS, SCENES, Scene, TABLES, play};
+use std::{fs, path::Path, pin::Pin, thread, time::Duration};
 use tokio::runtime::Runtime;
-
-const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-const ROWS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
-
-/// What is under way.
-#[derive(Clone, Copy, Debug)]
-enum Scene {
-    /// A statement, for so short that it has not left the executor.
-    JustBegun,
-    /// A statement, for so long that it is on the blocking pool.
-    UnderWay,
-    /// A statement that waits for a lock.
-    Waiting,
-    /// A transaction with changes.
-    InTransaction,
-    /// A result whose rows are being fetched.
-    Fetching,
-    /// Commits, one after the other, that wait for the disk.
-    Committing,
-    /// Connections are opened and closed.
-    Connecting,
-}
-
-const SCENES: [Scene; 7] = [
-    Scene::JustBegun,
-    Scene::UnderWay,
-    Scene::Waiting,
-    Scene::InTransaction,
-    Scene::Fetching,
-    Scene::Committing,
-    Scene::Connecting,
-];
-
-async fn play(scene: Scene, db: Database, url: String) {
-    match scene {
-        Scene::JustBegun | Scene::UnderWay => drop(db.query(ENDLESS).fetch_scalar::<i64>().await),
-        Scene::Waiting => drop(db.execute("UPDATE locked SET x = x").await),
-        Scene::InTransaction => {
-            let mut tx = db.begin().await.unwrap();
-            while tx.execute("INSERT INTO t VALUES (1)").await.is_ok() {}
-        }
-        Scene::Fetching => {
-            let mut rows = db.query(ROWS).fetch::<i64>();
-            while let Some(Ok(_)) = rows.next().await {}
-        }
-        Scene::Committing => while db.execute("INSERT INTO t VALUES (0)").await.is_ok() {},
-        Scene::Connecting => while builder(&url).connect().await.is_ok() {},
-    }
-}
 
 /// Ways to end a runtime, with a future that is not a task of it. Dropping a runtime waits for what runs on its blocking pool.
 const ENDS: [fn(Runtime, Outside); 4] = [
@@ -85,11 +40,12 @@ fn runtime(threads: usize) -> Runtime {
     builder.worker_threads(threads).enable_all().build().unwrap()
 }
 
-fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime, Outside), delay: Duration) {
+fn set_the_scene(scene: Scene, file: &TestFile, copies: &Path, threads: usize, end: fn(Runtime, Outside)) {
+    let delay = Duration::from_millis(if scene == Scene::JustBegun { 0 } else { 10 });
     let url = format!("{}?journal_mode=wal&synchronous=full&busy_timeout=600000", file.url());
     let own = runtime(2);
     let mut holder: Option<Connection> = None;
-    if matches!(scene, Scene::Waiting) {
+    if scene == Scene::Waiting {
         holder = own.block_on(async {
             let mut connection = builder(&url).connect().await.unwrap().acquire().await.unwrap();
             connection.execute("BEGIN IMMEDIATE").await.ok();
@@ -100,9 +56,9 @@ fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime,
     let (db, outside) = ending.block_on(async {
         let db = builder(&url).max_connections(4).connect().await.unwrap();
         for _ in 0..2 {
-            tokio::spawn(play(scene, db.clone(), url.clone()));
+            tokio::spawn(play(scene, db.clone(), url.clone(), copies.to_owned()));
         }
-        let mut outside: Outside = Box::pin(play(scene, db.clone(), url.clone()));
+        let mut outside: Outside = Box::pin(play(scene, db.clone(), url.clone(), copies.to_owned()));
         for _ in 0..3 {
             assert!(outside.as_mut().now_or_never().is_none(), "{scene:?}");
             tokio::task::yield_now().await;
@@ -115,20 +71,25 @@ fn set_the_scene(scene: Scene, file: &TestFile, threads: usize, end: fn(Runtime,
     drop(holder);
 }
 
+async fn assert_whole(url: &str, scene: Scene) {
+    let db = builder(url).connect().await.unwrap_or_else(|error| panic!("{scene:?}: {url}: {error}"));
+    let whole: String = db.query("PRAGMA integrity_check").fetch_scalar().await.unwrap();
+    assert_eq!(whole, "ok", "{scene:?}: {url}");
+    db.close().await.unwrap();
+}
+
 /// Shuts down, and looks at the file with a new runtime.
 fn shut_down(threads: usize) {
     for scene in SCENES {
         for (number, end) in ENDS.into_iter().enumerate() {
-            let file = TestFile::new();
+            let (file, copies) = (TestFile::new(), private_dir());
             let after = runtime(2);
             after.block_on(async {
                 let db = file.open().await;
-                db.execute("CREATE TABLE t (x)").await.unwrap();
-                db.execute("CREATE TABLE locked AS SELECT 1 AS x").await.unwrap();
+                db.script(TABLES).await.unwrap();
                 db.close().await.unwrap();
             });
-            let delay = Duration::from_millis(if matches!(scene, Scene::JustBegun) { 0 } else { 10 });
-            set_the_scene(scene, &file, threads, end, delay);
+            set_the_scene(scene, &file, copies.path(), threads, end);
             after.block_on(async {
                 // What has not ended yet holds its locks until it does.
                 let url = format!("{}?busy_timeout=60000", file.url());
@@ -136,9 +97,15 @@ fn shut_down(threads: usize) {
                 db.execute("INSERT INTO t VALUES (2)").await.unwrap();
                 let sum: i64 = db.query("SELECT sum(x) FROM t").fetch_scalar().await.unwrap();
                 assert_eq!(sum, 2, "{scene:?} {number}: nothing of the open transactions was kept");
-                let whole: String = db.query("PRAGMA integrity_check").fetch_scalar().await.unwrap();
-                assert_eq!(whole, "ok", "{scene:?} {number}");
+                let files: i64 = db.query("SELECT count(*) FROM files").fetch_scalar().await.unwrap();
+                assert_eq!(files, 4, "{scene:?} {number}");
+                assert_whole(&url, scene).await;
                 db.close().await.unwrap();
+                for copy in fs::read_dir(copies.path()).unwrap().map(|entry| entry.unwrap().path()) {
+                    if copy.extension().is_some_and(|extension| extension == "db") {
+                        assert_whole(&format!("sqlite://{}?busy_timeout=60000", copy.display()), scene).await;
+                    }
+                }
             });
         }
     }
@@ -147,7 +114,7 @@ fn shut_down(threads: usize) {
 /// Ends this process when it takes longer than anything here does.
 fn fail_when_it_hangs() {
     thread::spawn(|| {
-        thread::sleep(Duration::from_secs(60));
+        thread::sleep(Duration::from_secs(120));
         eprintln!("it hangs");
         std::process::exit(1);
     });
