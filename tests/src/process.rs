@@ -130,6 +130,34 @@ pub fn is_told(words: &str) -> bool {
     std::io::stdin().lock().lines().map_while(Result::ok).any(|line| line == words)
 }
 
+/// Runs the test function `test` in a process of its own, which has a directory that is a file system of its own, of this
+/// size, such as `8m`; temporary files of SQLite lie in it. There: the directory. In the test itself `None`: it has run
+/// there, or cannot, because this user may not mount a file system, not even in a namespace.
+///
+/// # Panics
+///
+/// When it fails there.
+#[cfg(target_os = "linux")]
+pub fn on_own_file_system(test: impl Fn(), size: &str) -> Option<std::path::PathBuf> {
+    if let Some(directory) = role() {
+        return Some(directory.into());
+    }
+    let directory = crate::private_dir();
+    let path = directory.path().to_str().expect("it was made here");
+    let mount = format!("mount -t tmpfs -o size={size} none {path} && SQLITE_TMPDIR={path} exec \"$0\" \"$@\"");
+    let namespaces: [&[&str]; 2] = [&["unshare", "--map-root-user", "--mount"], &["unshare", "--mount"]];
+    let can_mount = |namespace: &&[&str]| {
+        let mut command = Command::new(namespace[0]);
+        command.args(&namespace[1..]).args(["sh", "-c", &mount, "true"]);
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    match namespaces.into_iter().find(can_mount) {
+        Some(namespace) => drop(run(around(&[namespace, &["sh", "-c", &mount]].concat(), test, path))),
+        None => eprintln!("\nnot on a file system of its own: this user may not mount one"),
+    }
+    None
+}
+
 /// Runs the test function `test` as a user whom the operating system's permissions bind, when they do not bind this one.
 /// `false` when they do: the test is then to be run by its caller.
 ///

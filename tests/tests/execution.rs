@@ -4,7 +4,7 @@
 mod stress;
 
 use futures_util::FutureExt;
-use montrs_orm::{Database, DbError, DbErrorKind, RuntimeSql};
+use montrs_orm::{AiError, Database, DbError, DbErrorKind, RuntimeSql};
 use montrs_tests::{TestFile, builder, poll_then_drop};
 use std::{
     future::poll_fn,
@@ -147,6 +147,40 @@ async fn two_pools(file: &TestFile) -> [Database; 2] {
     let db = builder(&url).max_connections(1).connect().await.unwrap();
     db.execute("CREATE TABLE t (x)").await.unwrap();
     [db, builder(&url).max_connections(1).connect().await.unwrap()]
+}
+
+/// It holds the lock to write: nobody knows that it will never be polled again.
+#[tokio::test]
+async fn a_write_that_is_kept_without_being_polled_makes_others_busy_until_it_is_dropped() {
+    let file = TestFile::new();
+    let [db, _] = two_pools(&file).await;
+    let mut connection = db.acquire().await.unwrap();
+    let write = "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    let mut kept = Box::pin(connection.execute(write).into_future());
+    assert!(kept.as_mut().now_or_never().is_none());
+    let impatient = builder(&format!("{}?busy_timeout=30", file.url())).max_connections(1).connect().await.unwrap();
+    // On the blocking pool it may not have begun yet.
+    let busy = async {
+        loop {
+            match impatient.execute("INSERT INTO t VALUES (0)").await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => return error,
+            }
+        }
+    };
+    let error = timeout(LONG, busy).await.expect("it takes the lock");
+    assert_eq!((error.kind(), error.error_code()), (DbErrorKind::Busy, "DB_BUSY"), "{error:?}");
+    let fixes = error.suggested_fixes().join("\n");
+    assert!(fixes.contains("busy_timeout (30 ms)") && fixes.contains("without being polled"), "{fixes}");
+    assert!(impatient.query("SELECT sum(x) FROM t").fetch_scalar::<Option<i64>>().await.unwrap().unwrap_or(0) == 0);
+
+    let patient = builder(&format!("{}?busy_timeout=60000", file.url())).max_connections(1).connect().await.unwrap();
+    let mut waiting = Box::pin(patient.execute("INSERT INTO t VALUES (7)").into_future());
+    assert!(waiting.as_mut().now_or_never().is_none());
+    drop(kept);
+    timeout(LONG, waiting).await.expect("the lock comes free").unwrap();
+    connection.execute("INSERT INTO t VALUES (8)").await.unwrap();
+    assert_eq!(patient.query("SELECT sum(x) FROM t").fetch_scalar::<i64>().await.unwrap(), 15);
 }
 
 /// With a handler that sleeps, the task that holds the lock would never come to its commit.

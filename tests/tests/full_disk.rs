@@ -2,7 +2,7 @@
 
 use montrs_orm::{AiError, Connection, DbError, DbErrorKind};
 use montrs_tests::{TestFile, builder, process};
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 const INSERT: &str = "INSERT INTO t (b) VALUES (zeroblob($1))";
 
@@ -131,25 +131,9 @@ fn a_file_at_the_largest_size_that_the_process_may_write_is_full() {
 #[test]
 fn a_file_system_that_is_full_is_told_and_can_be_used_when_it_has_space_again() {
     const BALLAST: usize = 400_000;
-    let Some(directory) = process::role() else {
-        let directory = montrs_tests::private_dir();
-        let mount = format!("mount -t tmpfs -o size=1500k none {} && exec \"$0\" \"$@\"", directory.path().display());
-        let namespaces: [&[&str]; 2] = [&["unshare", "--map-root-user", "--mount"], &["unshare", "--mount"]];
-        let can_mount = |namespace: &&[&str]| {
-            let mut command = Command::new(namespace[0]);
-            command.args(&namespace[1..]).args(["sh", "-c", &mount, "true"]);
-            command.output().is_ok_and(|output| output.status.success())
-        };
-        let Some(namespace) = namespaces.into_iter().find(can_mount) else {
-            eprintln!("\nnot on a full file system of its own: this user may not mount one");
-            return;
-        };
-        let program = [namespace, &["sh", "-c", &mount]].concat();
-        let test = a_file_system_that_is_full_is_told_and_can_be_used_when_it_has_space_again;
-        process::run(process::around(&program, test, directory.path().to_str().unwrap()));
-        return;
-    };
-    let ballast = Path::new(&directory).join("ballast");
+    let this = a_file_system_that_is_full_is_told_and_can_be_used_when_it_has_space_again;
+    let Some(directory) = process::on_own_file_system(this, "1500k") else { return };
+    let ballast = directory.join("ballast");
     let take = || fs::write(&ballast, vec![0; BALLAST]).unwrap();
-    each_journal(directory.as_ref(), take, || fs::remove_file(&ballast).unwrap());
+    each_journal(&directory, take, || fs::remove_file(&ballast).unwrap());
 }

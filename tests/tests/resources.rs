@@ -97,7 +97,13 @@ fn memory() -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-async fn use_and_close(db: &Database, connections: usize) {
+/// The threads of this process.
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+/// Holds so many connections at once, and closes the database, or only drops it and them.
+async fn use_up(db: Database, connections: usize, is_closed: bool) {
     let mut held = Vec::new();
     for number in 0..connections {
         let mut connection = db.acquire().await.unwrap();
@@ -105,52 +111,63 @@ async fn use_and_close(db: &Database, connections: usize) {
         connection.query(sql).fetch_scalar::<i64>().await.unwrap();
         held.push(connection);
     }
-    drop(held);
-    db.close().await.unwrap();
+    if is_closed {
+        drop(held);
+        db.close().await.unwrap();
+    }
 }
 
-/// Waits until what ends on other threads has ended.
-async fn until_closed(open: usize) {
-    let closed = async {
-        while open_files() > open {
+/// Waits until there are no more of these than before: what ends on other threads takes its time.
+async fn until_gone(what: &str, count: fn() -> usize, before: usize) {
+    let gone = async {
+        while count() > before {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let is_closed = timeout(LONG, closed).await.is_ok();
-    assert!(is_closed, "{} files are open, {open} were before", open_files());
+    let is_gone = timeout(LONG, gone).await.is_ok();
+    assert!(is_gone, "{} {what}, {before} were before", count());
 }
 
 #[test]
-fn ten_thousand_connections_leave_no_files_open_and_no_memory_behind() {
+fn ten_thousand_connections_leave_no_files_no_threads_and_no_memory_behind() {
     const CONNECTIONS: usize = 10_000;
     // A connection takes 50 KiB and more; what memory allocators keep comes to a few hundred bytes for each.
     const MOST_GROWTH_KIB: usize = 60_000;
-    alone(ten_thousand_connections_leave_no_files_open_and_no_memory_behind, || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    alone(ten_thousand_connections_leave_no_files_no_threads_and_no_memory_behind, || {
+        let mut several = tokio::runtime::Builder::new_multi_thread();
+        // Threads of the blocking pool that have nothing to do.
+        several.thread_keep_alive(Duration::from_millis(50));
+        let runtime = several.worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
+            let threads_before = threads();
             let file = TestFile::new();
+            let files = open_files();
             let open_all = async |count: usize| {
                 for round in 0..count / 200 {
-                    let url = format!("{}?execution={}", file.url(), EXECUTIONS[round % 2]);
+                    let execution = EXECUTIONS[round % 2];
+                    let is_closed = round / 2 % 2 == 0;
+                    let url = format!("{}?execution={execution}", file.url());
                     let db = builder(&url).max_connections(189).connect().await.unwrap();
-                    use_and_close(&db, 189).await;
-                    // Dropped without being closed, in the middle of a transaction.
+                    use_up(db, 189, is_closed).await;
+                    // In the middle of a transaction.
                     let db = builder(&url).connect().await.unwrap();
                     let mut tx = db.begin().await.unwrap();
                     tx.execute("CREATE TABLE IF NOT EXISTS t (x)").await.unwrap();
                     drop(db);
                     drop(tx);
                     for _ in 0..10 {
-                        let url = format!("sqlite::memory:?execution={}", EXECUTIONS[round % 2]);
-                        use_and_close(&builder(&url).connect().await.unwrap(), 1).await;
+                        let url = format!("sqlite::memory:?execution={execution}");
+                        use_up(builder(&url).connect().await.unwrap(), 1, is_closed).await;
                     }
                 }
             };
             // What is made once and kept.
             open_all(CONNECTIONS / 2).await;
-            let (files, before) = (open_files(), memory());
+            until_gone("files are open", open_files, files).await;
+            let before = memory();
             open_all(CONNECTIONS / 2).await;
-            until_closed(files).await;
+            until_gone("files are open", open_files, files).await;
+            until_gone("threads", threads, threads_before).await;
             let after = memory();
             assert!(after < before + MOST_GROWTH_KIB, "{before} KiB became {after} KiB");
         });

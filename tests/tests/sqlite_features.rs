@@ -1,8 +1,7 @@
 //! What people who know SQLite expect of it, through the public API.
 
-use futures_util::future::join_all;
 use montrs_orm::{Access, Database, DbErrorKind, LockMode, RuntimeSql, TransactionOptions, Value, drivers::SearchPath};
-use montrs_tests::{TestFile, builder, built_library, private_dir, process};
+use montrs_tests::{TestFile, builder, built_library, private_dir};
 use std::time::Duration;
 
 const LOCK: fn(LockMode) -> TransactionOptions =
@@ -18,46 +17,6 @@ async fn scalar(db: &Database, sql: &'static str) -> Value {
 
 fn text(text: &str) -> Value {
     Value::Text(text.into())
-}
-
-/// Adds to a counter, each time in a transaction that reads first.
-async fn count_up(url: &str, times: usize) {
-    let db = builder(&format!("{url}?busy_timeout=60000")).max_connections(4).connect().await.unwrap();
-    let one = async || {
-        let mut tx = db.begin_with(LOCK(LockMode::IMMEDIATE)).await.unwrap();
-        let n: i64 = tx.query("SELECT n FROM counter").fetch_scalar().await.unwrap();
-        tokio::task::yield_now().await;
-        tx.execute("UPDATE counter SET n = $1").bind(n + 1).await.unwrap();
-        tx.commit().await.unwrap();
-    };
-    join_all((0..times).map(|_| one())).await;
-    db.close().await.unwrap();
-}
-
-/// This executable runs the same test once more, as several processes.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_and_processes_share_a_file_and_lose_nothing() {
-    const TIMES: usize = 20;
-    if let Some(url) = process::role() {
-        return count_up(&url, TIMES).await;
-    }
-    for journal in ["wal", "delete"] {
-        let file = TestFile::new();
-        let db = builder(&format!("{}?journal_mode={journal}", file.url())).connect().await.unwrap();
-        db.execute("CREATE TABLE counter (n INTEGER)").await.unwrap();
-        db.execute("INSERT INTO counter VALUES (0)").await.unwrap();
-        let others = (0..2).map(|_| {
-            let other = process::command(connections_and_processes_share_a_file_and_lose_nothing, file.url());
-            tokio::task::spawn_blocking(move || process::run(other))
-        });
-        let others: Vec<_> = others.collect();
-        count_up(file.url(), TIMES).await;
-        for other in others {
-            other.await.unwrap();
-        }
-        assert_eq!(scalar(&db, "SELECT n FROM counter").await, Value::I64(3 * TIMES as i64), "{journal}");
-        assert_eq!(scalar(&db, "PRAGMA integrity_check").await, text("ok"));
-    }
 }
 
 #[tokio::test]
