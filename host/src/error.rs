@@ -347,6 +347,7 @@ impl fmt::Debug for DbError {
         out.field("kind", &self.0.kind).field("message", &self.0.message);
         let texts = [
             ("sqlstate", self.sqlstate()),
+            ("schema", self.schema()),
             ("table", self.table()),
             ("column", self.column()),
             ("constraint", self.constraint()),
@@ -355,6 +356,10 @@ impl fmt::Debug for DbError {
         ];
         for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
             out.field(name, &text);
+        }
+        // What has no field of its own, such as the database's own stack of calls.
+        for pair in self.0.record.iter().flat_map(|record| &record.extra) {
+            out.field(&pair.0, &pair.1);
         }
         if let Some(row) = self.0.row {
             out.field("row", &row);

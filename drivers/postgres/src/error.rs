@@ -3,6 +3,9 @@
 use crate::message::Body;
 use montrs_driver_sdk::{Error, ErrorKind, LogLevel};
 
+/// The SQLSTATE of what is only told, such as a `RAISE NOTICE` that names none.
+const SUCCESSFUL_COMPLETION: &str = "00000";
+
 /// An ErrorResponse or NoticeResponse.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Report {
@@ -64,6 +67,20 @@ impl Report {
             severity if severity.starts_with("DEBUG") => LogLevel::DEBUG,
             _ => LogLevel::ERROR,
         }
+    }
+
+    /// What the log has of a notice: `message (SQLSTATE 01000); detail: …; hint: …`.
+    pub(crate) fn line(&self) -> String {
+        let mut line = self.message.clone();
+        if self.sqlstate != SUCCESSFUL_COMPLETION {
+            line.push_str(&format!(" (SQLSTATE {})", self.sqlstate));
+        }
+        for (name, value) in [("detail", &self.detail), ("hint", &self.hint)] {
+            if !value.is_empty() {
+                line.push_str(&format!("; {name}: {value}"));
+            }
+        }
+        line
     }
 
     /// Whether the server ends the session with it.

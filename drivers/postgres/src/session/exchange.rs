@@ -158,7 +158,7 @@ impl Session {
             }
             _ => {
                 let report = Report::read(body);
-                self.host.log(report.level(), LOG, || report.message.clone());
+                self.host.log(report.level(), LOG, || report.line());
             }
         }
         Ok(())
