@@ -135,3 +135,35 @@ async fn what_is_no_postgres_server_is_an_error() {
         assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
     }
 }
+
+/// An ErrorResponse with this SQLSTATE.
+fn refusing_with(sqlstate: &str) -> &'static [u8] {
+    let fields = format!("SFATAL\0VFATAL\0C{sqlstate}\0Mrefused by the first\0\0");
+    let length = u32::try_from(fields.len() + 4).unwrap();
+    [b"E", &length.to_be_bytes()[..], fields.as_bytes()].concat().leak()
+}
+
+/// As in libpq: who is there and refuses has answered; who is not ready is as good as not there.
+#[tokio::test]
+async fn a_refusal_ends_the_search_and_a_server_that_is_not_ready_does_not() {
+    for (sqlstate, kind) in [
+        ("28P01", DbErrorKind::Authentication),
+        ("28000", DbErrorKind::Authentication),
+        ("3D000", DbErrorKind::DatabaseNotFound),
+    ] {
+        let (port, _) = server_that_asks(refusing_with(sqlstate)).await;
+        let url = with(&after(&format!("127.0.0.1:{port}")), "sslmode=disable");
+        let error = scalar(&url, "SELECT 'here'").await.unwrap_err();
+        assert_eq!((error.kind(), error.sqlstate()), (kind, Some(sqlstate)));
+        assert!(error.to_string().contains("refused by the first") && !error.is_retryable(), "{error}");
+    }
+    for sqlstate in ["57P03", "53300"] {
+        let (port, _) = server_that_asks(refusing_with(sqlstate)).await;
+        let url = with(&after(&format!("127.0.0.1:{port}")), "sslmode=disable");
+        assert_eq!(scalar(&url, "SELECT 'here'").await.unwrap(), "here", "{sqlstate}");
+    }
+    // Nor does one that says nothing, once its time is over.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = with(&after(&silent.local_addr().unwrap().to_string()), "connect_timeout=1");
+    assert_eq!(scalar(&url, "SELECT 'here'").await.unwrap(), "here");
+}

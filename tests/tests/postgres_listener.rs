@@ -276,3 +276,15 @@ async fn a_network_that_is_dead_is_noticed() {
     notify(&other, "dead network", "again").await;
     assert_eq!(payload(&mut listener).await, "again");
 }
+
+#[tokio::test]
+async fn what_is_not_read_waits_in_the_server_and_is_all_heard() {
+    let (db, other) = (builder(&url()).connect().await.unwrap(), builder(&url()).connect().await.unwrap());
+    let mut listener = db.listen(["slow reader"]).await.unwrap();
+    let flood = "SELECT count(pg_notify('slow reader', n || repeat('x', 7900))) FROM generate_series(1, 3000) AS n";
+    other.query(flood).fetch_scalar::<i64>().await.unwrap();
+    for number in 1..=3000 {
+        let payload = payload(&mut listener).await;
+        assert_eq!(payload.trim_end_matches('x'), number.to_string());
+    }
+}

@@ -1,18 +1,22 @@
 //! What the log, errors and `Debug` say on PostgreSQL, and that it is never a password.
 
 mod postgres;
+#[path = "postgres/proxy.rs"]
+mod proxy;
 
 use log::Level;
-use montrs_orm::{AiError, Database, DbError, RuntimeSql};
+use montrs_orm::{AiError, Database, DbError, ListenEvent, RuntimeSql};
 use montrs_test_clusters::{
     Cluster,
     tls::{self, users},
 };
 use montrs_tests::{builder, private_dir, process};
-use postgres::open;
+use postgres::{open, over_loopback};
+use proxy::{Direction, Fault, Proxy};
 use std::{
     os::unix::fs::PermissionsExt,
     sync::{Mutex, Once},
+    time::Duration,
 };
 
 /// All that was logged in this process.
@@ -68,6 +72,52 @@ async fn what_the_server_notices_is_logged_with_all_that_it_tells() {
     let debug = "SET client_min_messages = debug1; DO $$ BEGIN RAISE DEBUG 'the notice of 5'; END $$";
     db.script(debug).await.unwrap();
     assert_eq!(logged("the notice of 5")[0].0, Level::Debug);
+}
+
+/// While a listener waits for a sign of life, whatever comes is read: there it is that more can come than is kept.
+#[tokio::test]
+async fn notifications_that_are_thrown_away_are_a_warning_and_told_to_who_listens() {
+    collect();
+    let flood = "SELECT count(pg_notify('flood', n || repeat('x', 7900))) FROM generate_series(1, 3000) AS n";
+    let server = Cluster::plain();
+    let proxy = Proxy::before(server.port()).await;
+    let db = builder(&over_loopback(&proxy.url(&server.url()))).connect().await.unwrap();
+    let other = builder(&over_loopback(&server.url())).max_connections(1).connect().await.unwrap();
+    // One that listens in SQL and does something else.
+    let mut connection = other.acquire().await.unwrap();
+    connection.execute("LISTEN flood").await.unwrap();
+    assert_eq!(connection.query(flood).fetch_scalar::<i64>().await.unwrap(), 3000);
+    connection.execute("SELECT 1").await.unwrap();
+    drop(connection);
+    let thrown_away = || logged("of notifications were not read").len();
+    let before = thrown_away();
+    assert!(before > 0);
+    let mut listener = db.listen(["flood"]).await.unwrap();
+    proxy.plan(Fault::Hold, Direction::ToServer, 0);
+    let sent = proxy.count(Direction::ToServer);
+    while proxy.count(Direction::ToServer) == sent {
+        tokio::select! {
+            biased;
+            event = listener.next() => panic!("nothing has happened: {event:?}"),
+            () = half_a_minute() => {}
+        }
+    }
+    assert_eq!(other.query(flood).fetch_scalar::<i64>().await.unwrap(), 3000);
+    assert_eq!(listener.next().await.unwrap().unwrap(), ListenEvent::MayHaveMissed);
+    assert_eq!(thrown_away(), before + 1);
+    other.execute("NOTIFY flood, 'after'").await.unwrap();
+    let after = listener.next().await.unwrap().unwrap();
+    assert!(matches!(after, ListenEvent::Notification(after) if after.payload == "after"));
+}
+
+/// Lets the time pass after which a sign of life is asked for, and then the sockets work.
+async fn half_a_minute() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    tokio::time::resume();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A password that no form of it hides in anything else, as it is written in a URL.

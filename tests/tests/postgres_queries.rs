@@ -63,9 +63,22 @@ async fn a_statement_is_one_statement() {
     }
     assert_eq!(db.query("SELECT 7;").fetch_scalar::<i32>().await.unwrap(), 7);
     db.execute("CREATE TABLE t (n int)").await.unwrap();
-    let refused = db.execute("COPY t FROM STDIN").await.unwrap_err();
-    assert_eq!(refused.kind(), DbErrorKind::Unsupported);
-    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 0);
+    let mut connection = db.acquire().await.unwrap();
+    for copy in ["COPY t FROM STDIN", "COPY t TO STDOUT"] {
+        let process: i32 = connection.query("SELECT pg_backend_pid()").fetch_scalar().await.unwrap();
+        for refused in [
+            connection.execute(copy).await.unwrap_err(),
+            connection.query(copy).fetch_all::<i32>().await.unwrap_err(),
+            connection.execute_many(copy, [[1], [2]]).await.unwrap_err(),
+        ] {
+            assert_eq!(refused.kind(), DbErrorKind::Unsupported, "{copy}: {refused}");
+            let command = if copy.ends_with("STDIN") { "copy_in" } else { "copy_out" };
+            let fixes = refused.suggested_fixes();
+            assert!(fixes.iter().any(|fix| fix.contains(command)), "{copy}: {fixes:?}");
+        }
+        let after = "SELECT pg_backend_pid() FROM (SELECT count(*) FROM t) AS all_of_it";
+        assert_eq!(connection.query(after).fetch_scalar::<i32>().await.unwrap(), process, "{copy}");
+    }
 }
 
 #[tokio::test]

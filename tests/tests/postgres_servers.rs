@@ -58,23 +58,39 @@ async fn too_many_connections_have_a_kind_of_their_own() {
 #[tokio::test]
 async fn the_server_that_is_asked_for_is_found_among_several() {
     let servers = Replicated::start();
-    let both = |wanted: &str| {
-        let standby = servers.standby.url();
-        let (login, place) = servers.primary.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-        let standby = standby.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
-        format!("{login}@{standby},{place}?target_session_attrs={wanted}")
+    let list = |first: &Cluster, second: &Cluster, wanted: &str| {
+        let places = format!("127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+        let login = format!("postgres:{}", first.password());
+        over_loopback(&format!("postgres://{login}@{places}/postgres?target_session_attrs={wanted}"))
     };
-    for (wanted, is_standby) in [
-        ("any", true),
-        ("primary", false),
-        ("read-write", false),
-        ("standby", true),
-        ("read-only", true),
-        ("prefer-standby", true),
+    let is_standby = async |url: &str| -> Result<bool, DbErrorKind> {
+        let db = builder(url).connect().await.map_err(|error| error.kind())?;
+        Ok(db.query("SELECT pg_is_in_recovery()").fetch_scalar().await.unwrap())
+    };
+    let (primary, standby, none) = (&servers.primary, &servers.standby, Err(DbErrorKind::Connection));
+    // Of the primary and the standby, the other way round, twice the primary, and twice the standby.
+    for (wanted, first, other_first, primaries, standbys) in [
+        ("any", false, true, Ok(false), Ok(true)),
+        ("primary", false, false, Ok(false), none),
+        ("read-write", false, false, Ok(false), none),
+        ("standby", true, true, none, Ok(true)),
+        ("read-only", true, true, none, Ok(true)),
+        ("prefer-standby", true, true, Ok(false), Ok(true)),
     ] {
-        let db = builder(&over_loopback(&both(wanted))).connect().await.unwrap();
-        let found: bool = db.query("SELECT pg_is_in_recovery()").fetch_scalar().await.unwrap();
-        assert_eq!(found, is_standby, "{wanted}");
+        assert_eq!(is_standby(&list(primary, standby, wanted)).await, Ok(first), "{wanted}");
+        assert_eq!(is_standby(&list(standby, primary, wanted)).await, Ok(other_first), "{wanted}");
+        assert_eq!(is_standby(&list(primary, primary, wanted)).await, primaries, "{wanted}");
+        assert_eq!(is_standby(&list(standby, standby, wanted)).await, standbys, "{wanted}");
+    }
+    // A primary may be read-only by its settings.
+    primary.sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    let reloaded = primary.sql("SELECT pg_reload_conf()");
+    assert_eq!(reloaded, "t");
+    while primary.sql("SHOW default_transaction_read_only") != "on" {}
+    for (wanted, expected) in
+        [("read-only", Ok(false)), ("read-write", none), ("primary", Ok(false)), ("standby", none)]
+    {
+        assert_eq!(is_standby(&list(primary, primary, wanted)).await, expected, "{wanted}");
     }
     let db = builder(&over_loopback(&servers.standby.url())).connect().await.unwrap();
     assert_eq!(db.execute("CREATE TABLE t ()").await.unwrap_err().kind(), DbErrorKind::ReadOnly);

@@ -95,7 +95,7 @@ async fn of_a_deadlock_one_transaction_is_run_again_and_both_succeed() {
     assert!(error.is_retryable() && !error.may_have_executed());
     assert!(error.detail().is_some_and(|detail| detail.contains("waits for")), "{error:?}");
     let (one, other) = join(cross(&db, 1, 2, &both, &attempts), cross(&db, 2, 1, &both, &attempts)).await;
-    (one.unwrap(), other.unwrap());
+    one.and(other).unwrap();
     assert_eq!(attempts.load(Ordering::Relaxed), 3);
     let rows: Vec<i32> = db.query("SELECT x FROM t ORDER BY id").fetch_all().await.unwrap();
     assert_eq!(rows, [3, 3], "each of the three that were committed has changed both");

@@ -44,6 +44,7 @@ mod message;
 mod numeric;
 mod options;
 mod passfile;
+mod permissions;
 mod pipeline;
 mod print;
 mod query;

@@ -182,13 +182,13 @@ async fn wait(session: &mut Session) -> Result<()> {
 /// Notifications were thrown away. Who listens is told so by the end of the connection.
 #[cold]
 pub(crate) fn overflowed(session: &mut Session) -> Result<()> {
-    let message = format!("more than {MAX_SIZE} bytes of notifications were not read: the oldest are gone");
-    if !session.inbox.channels.is_empty() {
-        session.inbox.clear();
-        return Err(session.wire.lose(&io::Error::other(message)));
+    let message = || format!("more than {MAX_SIZE} bytes of notifications were not read: the oldest are gone");
+    session.host.log(LogLevel::WARN, LOG, message);
+    if session.inbox.channels.is_empty() {
+        return Ok(());
     }
-    session.host.log(LogLevel::WARN, LOG, || message);
-    Ok(())
+    session.inbox.clear();
+    Err(session.wire.lose(&io::Error::other(message())))
 }
 
 #[cfg(test)]

@@ -22,8 +22,10 @@ pub(crate) async fn run(session: &mut Session, mut statement: &mut PgStatement, 
             .with_hint("drop its RETURNING, or run it for one row after the other in a transaction"));
     }
     if sql::is_copy(statement.text.sent()) {
-        return Err(Error::new(ErrorKind::UNSUPPORTED, "COPY cannot be run for many rows of parameters")
-            .with_hint("begin it with command(\"copy_in\"), bind the COPY statement, and write rows to its upload"));
+        let hint = "call the command `copy_in` or `copy_out` with it as its parameter; `copy_in` takes many rows";
+        return Err(
+            Error::new(ErrorKind::UNSUPPORTED, "COPY cannot be run for many rows of parameters").with_hint(hint)
+        );
     }
     // Where the first row has a list, all have.
     let lists = rows.params(0).map_or_else(Vec::new, |first| statement.lists(&first));

@@ -1,7 +1,7 @@
 //! The password file, `~/.pgpass`: lines of `host:port:database:user:password`, where `*` is anything and `\` stands before
 //! a `:` or `\` that is meant as it is.
 
-use crate::secret::Secret;
+use crate::{permissions::others_may_use, secret::Secret};
 use std::{fs, io, path::Path};
 
 /// Whom a password is looked up for.
@@ -30,24 +30,13 @@ pub(crate) fn look_up(path: &Path, login: Login<'_>) -> Result<Option<Secret>, S
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err(format!("the password file {} is no ordinary file, or too large", path.display()));
     }
-    if others_may_read(&metadata) {
+    if others_may_use(&metadata) {
         let path = path.display();
         return Err(format!("the password file {path} is not used, because others can read it: chmod 600 {path}"));
     }
     let text = fs::read_to_string(path)
         .map_err(|error| format!("the password file {} cannot be read: {error}", path.display()))?;
     Ok(find(&text, login))
-}
-
-#[cfg(unix)]
-fn others_may_read(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn others_may_read(_metadata: &fs::Metadata) -> bool {
-    false
 }
 
 fn find(text: &str, login: Login<'_>) -> Option<Secret> {

@@ -4,6 +4,7 @@ use crate::{
     choice::SslMode,
     connect::unreachable,
     options::{Options, RootCertificates, configuration},
+    permissions,
     stream::Stream,
 };
 use montrs_driver_sdk::{Error, ErrorKind, Result, Socket};
@@ -261,6 +262,10 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     let unreadable = |error: &dyn std::fmt::Display| {
         configuration(format!("the key in {} (`sslkey`) cannot be read: {error}", path.display()))
     };
+    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    if permissions::others_may_use_key(&metadata) {
+        return Err(unreadable(&"others may use it too").with_hint(format!("chmod 600 {}", path.display())));
+    }
     let pem = fs::read(path).map_err(|error| unreadable(&error))?;
     let is_encrypted = [&b"BEGIN ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"]
         .iter()

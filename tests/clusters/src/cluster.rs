@@ -131,6 +131,18 @@ impl Cluster {
         Ok(())
     }
 
+    /// Starts the server again with other rules, lines of `pg_hba.conf`, for clients over TCP. Who comes over the Unix socket is
+    /// let in.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start again.
+    pub fn admit(&mut self, rules: &str) {
+        let hba = format!("local all all trust\n{rules}");
+        self.supervisor.write("data/pg_hba.conf", &hba).expect("the rules can be written");
+        self.restart();
+    }
+
     /// A URL for connections over TCP, as the superuser, to the database `postgres`.
     pub fn url(&self) -> String {
         self.url_of(SUPERUSER, "postgres")
