@@ -47,6 +47,7 @@ impl<'e> Cursor<'e> {
     }
 
     /// Finds the columns of a type.
+    #[inline]
     pub(crate) fn resolve<T: for<'r> FromRow<'r>>(&mut self) -> Result<(), DbError> {
         self.session.layout_mut().resolve::<T>().map_err(|error| self.failed(error))
     }
@@ -76,6 +77,12 @@ impl<'e> Cursor<'e> {
     #[inline]
     pub(crate) fn rows_at_hand(&self) -> usize {
         self.session.batch().rows().saturating_sub(self.index)
+    }
+
+    /// Whether a row can be read without asking the database: then nobody needs to make the future of [`fill`](Self::fill).
+    #[inline]
+    pub(crate) fn has_row_at_hand(&self) -> bool {
+        self.rows_at_hand() > 0
     }
 
     /// Reads all rows that are left.
@@ -132,11 +139,11 @@ impl<'e> Cursor<'e> {
     /// Sees to it that a row is at hand; `false` when there are no more.
     #[inline]
     pub(crate) async fn fill(&mut self) -> Result<bool, DbError> {
-        if self.rows_at_hand() == 0 && self.session.has_more() {
+        if !self.has_row_at_hand() && self.session.has_more() {
             // In a box, so that the futures of short statements stay small.
             Box::pin(self.fetch()).await?;
         }
-        Ok(self.rows_at_hand() > 0)
+        Ok(self.has_row_at_hand())
     }
 
     /// Fetches rows until there are some, or no more.

@@ -38,19 +38,22 @@ impl Pace {
 
     /// Whether the operation that comes uses up a unit.
     #[inline]
-    fn is_due(&mut self, clock: impl FnOnce() -> Instant) -> bool {
+    pub(crate) fn is_due(&mut self, clock: impl FnOnce() -> Instant) -> bool {
         self.left -= 1;
         if self.left > 0 {
             return false;
         }
-        let now = clock();
+        self.begin_unit(clock());
+        true
+    }
+
+    fn begin_unit(&mut self, now: Instant) {
         self.together = match now.duration_since(self.looked_at) {
             took if took > SHORT => 1,
             took if took > SHORT / 2 => self.together,
             _ => MOST.min(self.together * 2),
         };
         (self.left, self.looked_at) = (self.together, now);
-        true
     }
 }
 

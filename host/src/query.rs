@@ -149,7 +149,7 @@ impl<'e> Query<'e> {
     pub async fn fetch_one<T: for<'r> FromRow<'r>>(self) -> Result<T, DbError> {
         let mut cursor = self.start(1).await?;
         cursor.resolve::<T>()?;
-        if cursor.fill().await? { cursor.read() } else { Err(no_row(cursor.sql())) }
+        if cursor.has_row_at_hand() || cursor.fill().await? { cursor.read() } else { Err(no_row(cursor.sql())) }
     }
 
     /// The first row, if there is one. What the statement would return after it is not fetched.
@@ -160,7 +160,7 @@ impl<'e> Query<'e> {
     pub async fn fetch_optional<T: for<'r> FromRow<'r>>(self) -> Result<Option<T>, DbError> {
         let mut cursor = self.start(1).await?;
         cursor.resolve::<T>()?;
-        if cursor.fill().await? { cursor.read().map(Some) } else { Ok(None) }
+        if cursor.has_row_at_hand() || cursor.fill().await? { cursor.read().map(Some) } else { Ok(None) }
     }
 
     /// The first column of the first row.
@@ -170,7 +170,11 @@ impl<'e> Query<'e> {
     /// As for [`fetch_one`](Self::fetch_one).
     pub async fn fetch_scalar<T: for<'r> Decode<'r>>(self) -> Result<T, DbError> {
         let mut cursor = self.start(1).await?;
-        if cursor.fill().await? { cursor.read_with(|row| row.get(0)) } else { Err(no_row(cursor.sql())) }
+        if cursor.has_row_at_hand() || cursor.fill().await? {
+            cursor.read_with(|row| row.get(0))
+        } else {
+            Err(no_row(cursor.sql()))
+        }
     }
 
     /// All rows.
@@ -351,6 +355,7 @@ impl<'e> Query<'e> {
 
 impl Parameters {
     /// Empties them for the next query.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.values.clear();
         self.error = None;

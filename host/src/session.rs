@@ -14,7 +14,12 @@ use montrs_driver_abi::{
     TransactionOptions,
 };
 use montrs_driver_loader::{self as loader, Connection, QueryResult, Rows, Started};
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::task::coop::consume_budget;
 
 /// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
 /// closure of a transaction is given.
@@ -149,13 +154,15 @@ impl Session {
 
     /// Runs a statement up to its first rows, which are then at hand.
     pub(crate) async fn run(&mut self, sql: &Sql, parameters: &ParamBuffer, max_rows: u64) -> Result<Done, DbError> {
-        self.ready().await?;
-        self.command = None;
-        if !self.statements.find(sql) {
-            Box::pin(self.prepare(sql)).await?;
+        // As `ready` does it; but each future that is waited for costs time, also where it has nothing to wait for.
+        if self.pace.is_due(Instant::now) {
+            consume_budget().await;
         }
-        if self.statements.current().writes && !self.try_turn() {
-            Box::pin(self.wait_for_turn()).await?;
+        if !self.is_ready_for(sql) {
+            Box::pin(self.get_ready_for(sql)).await?;
+        }
+        if self.command.is_some() {
+            self.command = None;
         }
         self.is_untouched = false;
         let prepared = self.statements.current_mut();
@@ -173,6 +180,26 @@ impl Session {
         self.rows = result.rows;
         self.check()?;
         Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
+    }
+
+    /// Whether the statement can be run without waiting. It is the current one from now on.
+    #[inline]
+    fn is_ready_for(&mut self, sql: &Sql) -> bool {
+        self.is_settled() && self.statements.find(sql) && (!self.statements.current().writes || self.try_turn())
+    }
+
+    #[cold]
+    async fn get_ready_for(&mut self, sql: &Sql) -> Result<(), DbError> {
+        if !self.is_settled() {
+            self.put_right().await?;
+        }
+        if !self.statements.find(sql) {
+            self.prepare(sql).await?;
+        }
+        if self.statements.current().writes && !self.try_turn() {
+            self.wait_for_turn().await?;
+        }
+        Ok(())
     }
 
     /// Runs the current statement again where nothing but its preparation was out of date.
@@ -279,6 +306,7 @@ impl Session {
     }
 
     /// Takes the parameters of a query that was run.
+    #[inline]
     pub(crate) fn recycle(&mut self, mut parameters: Box<Parameters>) {
         parameters.clear();
         self.parameters = Some(parameters);
@@ -291,17 +319,20 @@ impl Session {
         Ok(self.connection.describe(&mut statement).await?)
     }
 
-    /// Puts right what was left unfinished, so that an operation can run.
+    /// Puts right what was left unfinished, so that an operation can run; and gives way when it is time.
     async fn ready(&mut self) -> Result<(), DbError> {
         self.pace.keep().await;
         if !self.is_settled() {
             // In a box, so that the futures of all operations stay small: they are moved about.
-            Box::pin(self.settle()).await?;
-            if let Some(lost) = self.lost {
-                return Err(lost.error());
-            }
+            Box::pin(self.put_right()).await?;
         }
         Ok(())
+    }
+
+    #[cold]
+    async fn put_right(&mut self) -> Result<(), DbError> {
+        self.settle().await?;
+        self.lost.map_or(Ok(()), |lost| Err(lost.error()))
     }
 
     /// Whether nothing was left unfinished.

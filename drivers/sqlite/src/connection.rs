@@ -301,7 +301,7 @@ fn take(own: &mut Option<Box<Batch>>) -> Box<Batch> {
 }
 
 /// Gives the host the rows, and keeps the buffers that it has read.
-#[inline]
+#[inline(always)]
 fn give(own: &mut Option<Box<Batch>>, batch: &mut Batch, mut rows: Box<Batch>) {
     mem::swap(batch, &mut *rows);
     *own = Some(rows);

@@ -78,6 +78,7 @@ impl Inline {
         }
     }
 
+    #[inline(always)] // What comes back is large, and is taken apart at once.
     fn begin<T: Send + 'static>(
         &self,
         fiber: Fiber<Session>,

@@ -24,6 +24,8 @@ pub(crate) struct Placeholders {
     count: usize,
     /// The largest `$N`.
     highest: usize,
+    /// How many values without names it takes; `None` where such cannot be bound.
+    expected: Option<usize>,
     has_questions: bool,
     has_names: bool,
     /// Where the values go when they have no names; in order of SQLite's parameters.
@@ -58,7 +60,7 @@ impl Placeholders {
     /// Finds the placeholders of a prepared statement in its text.
     pub(crate) fn find(statement: &Statement, sql: &str) -> Result<Self> {
         let count = statement.parameter_count();
-        let mut found = Self { count, ..Self::default() };
+        let mut found = Self { count, expected: Some(0), ..Self::default() };
         if count == 0 {
             return Ok(found);
         }
@@ -96,6 +98,11 @@ impl Placeholders {
             });
             found.by_position = numbers.collect();
         }
+        found.expected = match found.highest {
+            0 => Some(count),
+            _ if found.has_questions || found.has_names => None,
+            highest => Some(highest),
+        };
         Ok(found)
     }
 
@@ -105,24 +112,30 @@ impl Placeholders {
     ///
     /// [`ErrorKind::PARAMETERS`] when values are missing, too many or not known by their name, or when positions are
     /// ambiguous.
-    #[inline]
+    #[inline(always)] // It comes before each run, and is short where values have no names.
     pub(crate) fn assign(&self, values: &Params<'_>) -> Result<Cow<'_, [Target]>> {
         if values.has_names() {
             return self.assign_by_name(values).map(Cow::Owned);
         }
-        if self.highest > 0 && (self.has_questions || self.has_names) {
-            let other = if self.has_questions { "`?`" } else { "names" };
-            return Err(parameters(format!("the statement mixes numbers such as `$1` with {other}: {}", self.list()))
-                .with_hint("write all placeholders as `$1`, `$2`, …, or bind by name"));
-        }
-        let expected = if self.highest > 0 { self.highest } else { self.count };
-        if values.len() != expected {
-            return Err(self.wrong_count(expected, values.len()));
+        if self.expected != Some(values.len()) {
+            return Err(self.unassignable(values.len()));
         }
         Ok(Cow::Borrowed(&self.by_position))
     }
 
+    /// Why so many values without names cannot be bound.
+    #[cold]
+    fn unassignable(&self, given: usize) -> Error {
+        let Some(expected) = self.expected else {
+            let other = if self.has_questions { "`?`" } else { "names" };
+            return parameters(format!("the statement mixes numbers such as `$1` with {other}: {}", self.list()))
+                .with_hint("write all placeholders as `$1`, `$2`, …, or bind by name");
+        };
+        self.wrong_count(expected, given)
+    }
+
     /// Values with a name go to the placeholders of that name; those without are numbered and go to `$N`.
+    #[cold]
     fn assign_by_name(&self, values: &Params<'_>) -> Result<Vec<Target>> {
         if self.has_questions {
             return Err(parameters(format!("values with names were bound to a statement with `?`: {}", self.list()))

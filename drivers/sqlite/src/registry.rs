@@ -60,10 +60,11 @@ impl Registry {
     /// # Errors
     ///
     /// When it is of another connection.
+    #[inline]
     pub(crate) fn get(&mut self, name: Name) -> Result<&mut Prepared> {
         let is_ours = name.registry == Arc::as_ptr(&self.notes).addr();
         let statement = if is_ours { self.statements.get_mut(name.number) } else { None };
-        statement.and_then(Option::as_mut).ok_or_else(|| Error::protocol("the statement belongs to another connection"))
+        statement.and_then(Option::as_mut).ok_or_else(of_another)
     }
 
     /// The statements with an unfinished run.
@@ -72,10 +73,15 @@ impl Registry {
     }
 
     /// Finalizes what was given up.
+    #[inline]
     pub(crate) fn tidy(&mut self) {
-        if !self.notes.has_some.load(Ordering::Relaxed) || !self.notes.has_some.swap(false, Ordering::Acquire) {
-            return;
+        if self.notes.has_some.load(Ordering::Relaxed) && self.notes.has_some.swap(false, Ordering::Acquire) {
+            self.finalize();
         }
+    }
+
+    #[cold]
+    fn finalize(&mut self) {
         let given_up = std::mem::take(&mut *self.notes.lock());
         for number in given_up {
             if let Some(statement) = self.statements.get_mut(number) {
@@ -90,6 +96,11 @@ impl Registry {
     pub(crate) fn len(&self) -> usize {
         self.statements.iter().flatten().count()
     }
+}
+
+#[cold]
+fn of_another() -> Error {
+    Error::protocol("the statement belongs to another connection")
 }
 
 impl Drop for Registry {

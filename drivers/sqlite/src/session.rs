@@ -175,6 +175,7 @@ impl Session {
     }
 
     /// What comes before a statement's run: it may be allowed, and what ran before it ends.
+    #[inline]
     pub(crate) fn check_statement(&mut self, name: Name) -> Result<()> {
         self.enter()?;
         self.transaction.check()?;
@@ -199,6 +200,7 @@ impl Session {
     }
 
     /// What SQLite has found in a statement is heeded before its run.
+    #[inline]
     pub(crate) fn heed_findings(&mut self, name: Name) -> Result<()> {
         let findings = &self.registry.get(name)?.findings;
         let (is_pragma, changes_session) = (findings.is_pragma, findings.changes_session);
@@ -258,32 +260,23 @@ impl Session {
     }
 
     /// What comes before every operation.
+    #[inline]
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.registry.tidy();
         self.watch.begin();
         if self.monitor.is_broken() {
-            let message = "the connection is broken by an earlier error";
-            return Err(Error::new(ErrorKind::CONNECTION_LOST, message));
+            return Err(broken());
         }
         if self.monitor.is_cancelled() { Err(cancelled()) } else { Ok(()) }
     }
 
     /// What comes after an operation with a statement: its run ends with an error, and so may the transaction.
+    #[inline]
     pub(crate) fn leave<T>(&mut self, name: Name, result: Result<T, Fault>) -> Result<T> {
         let result = match result {
-            Err(Fault::Code(code)) => {
-                let failure = self.handle.failure(code);
-                Err(match &self.registry.get(name)?.findings.attached.clone() {
-                    Some(file) => self.attach_error(&failure, file),
-                    None => self.error(&failure),
-                })
-            }
-            Err(Fault::Error(error)) => Err(error),
             Ok(value) => Ok(value),
+            Err(fault) => Err(self.end_after(name, fault)?),
         };
-        if result.is_err() {
-            self.registry.get(name)?.end();
-        }
         let is_autocommit = self.handle.is_autocommit();
         if is_autocommit {
             self.transaction.has_ended(result.is_ok());
@@ -292,14 +285,29 @@ impl Session {
         result
     }
 
+    /// Ends the run of a statement that has failed, and makes an error of the reason.
+    #[cold]
+    fn end_after(&mut self, name: Name, fault: Fault) -> Result<Error> {
+        let error = match fault {
+            Fault::Code(code) => {
+                let failure = self.handle.failure(code);
+                match &self.registry.get(name)?.findings.attached.clone() {
+                    Some(file) => self.attach_error(&failure, file),
+                    None => self.error(&failure),
+                }
+            }
+            Fault::Error(error) => error,
+        };
+        self.registry.get(name)?.end();
+        Ok(error)
+    }
+
     /// Ends what runs: nobody will ask for the rest.
+    #[inline]
     pub(crate) fn end_runs(&mut self) {
         self.end_transfer();
-        if !std::mem::take(&mut self.has_open_run) {
-            return;
-        }
-        for prepared in self.registry.running() {
-            prepared.end();
+        if std::mem::take(&mut self.has_open_run) {
+            self.registry.running().for_each(Prepared::end);
         }
     }
 
@@ -371,6 +379,12 @@ impl Session {
     }
 }
 
+#[cold]
+fn broken() -> Error {
+    Error::new(ErrorKind::CONNECTION_LOST, "the connection is broken by an earlier error")
+}
+
+#[cold]
 pub(crate) fn cancelled() -> Error {
     Error::new(ErrorKind::CANCELLED, "the operation was cancelled")
 }

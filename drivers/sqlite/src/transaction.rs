@@ -33,12 +33,9 @@ impl Transaction {
     }
 
     /// Refuses to go on in a transaction that has failed.
+    #[inline]
     pub(crate) fn check(self) -> Result<()> {
-        if self != Self::Failed {
-            return Ok(());
-        }
-        let message = "SQLite has rolled the transaction back after an earlier error";
-        Err(state(message).with_hint("roll the transaction back and run it again from its beginning"))
+        if self == Self::Failed { Err(has_failed()) } else { Ok(()) }
     }
 }
 
@@ -126,6 +123,12 @@ impl Session {
         self.publish();
         result
     }
+}
+
+#[cold]
+fn has_failed() -> Error {
+    state("SQLite has rolled the transaction back after an earlier error")
+        .with_hint("roll the transaction back and run it again from its beginning")
 }
 
 fn state(message: &str) -> Error {

@@ -312,6 +312,7 @@ impl Connection {
     }
 
     /// Whether an operation or a result was abandoned, so that [`reset`](Self::reset) must come next.
+    #[inline]
     pub fn needs_reset(&self) -> bool {
         self.state != State::Idle
     }
@@ -349,24 +350,26 @@ impl Connection {
         self.object.vtable()
     }
 
+    #[inline]
     fn expect(&self, state: State) -> Result<(), DriverError> {
-        if self.state == state {
-            return Ok(());
-        }
-        Err(match self.state {
+        if self.state == state { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// Why an operation cannot be begun in this state.
+    #[cold]
+    fn unexpected(&self) -> DriverError {
+        match self.state {
             State::Broken => broken(),
             State::RowsOpen => DriverError::protocol("a result is still open on this connection"),
             State::Uploading => DriverError::protocol("an upload is still open on this connection"),
             State::Idle => DriverError::protocol("no result or upload is open on this connection"),
             State::Busy => DriverError::protocol("an operation of this connection was abandoned: it needs a reset"),
-        })
+        }
     }
 
+    #[inline]
     fn owns(&self, connection: u64) -> Result<(), DriverError> {
-        if connection == self.id {
-            return Ok(());
-        }
-        Err(DriverError::protocol("a statement or result was used on a connection that it does not belong to"))
+        if connection == self.id { Ok(()) } else { Err(of_another()) }
     }
 
     /// Takes an answer to a query, whose result may be open.
@@ -402,6 +405,11 @@ impl Connection {
             Err(error) => self.failed(error.kind()),
         };
     }
+}
+
+#[cold]
+fn of_another() -> DriverError {
+    DriverError::protocol("a statement or result was used on a connection that it does not belong to")
 }
 
 /// Waits for an answer, with a panic of the driver's future as an error.
