@@ -18,13 +18,13 @@ pub struct Cursor<'e> {
     index: usize,
     /// The place of that row in the result.
     number: u64,
-    done: Done,
 }
 
 impl<'e> Cursor<'e> {
     /// Of a session that has just run a statement.
-    pub(crate) fn new(session: SessionRef<'e>, done: Done) -> Self {
-        Self { session, index: 0, number: 0, done }
+    #[inline]
+    pub(crate) fn new(session: SessionRef<'e>) -> Self {
+        Self { session, index: 0, number: 0 }
     }
 
     /// The columns of the result; none for a statement without one.
@@ -70,7 +70,7 @@ impl<'e> Cursor<'e> {
 
     /// What the statement did, once all rows were read.
     pub fn done(&self) -> Done {
-        self.done
+        self.session.done()
     }
 
     /// How many rows can be read without asking the database.
@@ -149,9 +149,7 @@ impl<'e> Cursor<'e> {
     /// Fetches rows until there are some, or no more.
     async fn fetch(&mut self) -> Result<(), DbError> {
         while self.rows_at_hand() == 0 && self.session.has_more() {
-            if let Some(affected) = self.session.next().await.map_err(|error| self.session.layout().blame(error))? {
-                self.done.rows_affected = affected;
-            }
+            self.session.next().await.map_err(|error| self.session.layout().blame(error))?;
             self.index = 0;
         }
         Ok(())

@@ -32,8 +32,8 @@ impl Query<'_> {
         }
         let values = after(sql.as_str(), &parameters.values).map_err(|error| in_statement(error.into()))?;
         let mut session = source.session().await?;
-        let done = session.run_command(&"explain".into_sql(), &values, 0).await.map_err(in_statement)?;
-        let (mut cursor, mut lines) = (Cursor::new(session, done), Vec::new());
+        session.run_command(&"explain".into_sql(), &values, 0).await.map_err(in_statement)?;
+        let (mut cursor, mut lines) = (Cursor::new(session), Vec::new());
         cursor
             .each(|row| {
                 lines.push(row.get(0)?);

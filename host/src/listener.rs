@@ -184,8 +184,8 @@ impl Target {
             encode::push(&mut channels, None, channel)
                 .map_err(|error| DbError::new(DbErrorKind::Encode, format!("the channel cannot be sent: {error}")))?;
         }
-        let done = session.run_command(&COMMAND.into_sql(), &channels, 0).await?;
-        let cursor = Cursor::new(SessionRef::Pooled(session), done);
+        session.run_command(&COMMAND.into_sql(), &channels, 0).await?;
+        let cursor = Cursor::new(SessionRef::Pooled(session));
         Ok(RowStream::new(async move { Ok(cursor) }))
     }
 }

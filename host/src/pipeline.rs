@@ -221,7 +221,7 @@ async fn one_by_one(session: &mut Session, steps: &[Step], answers: &mut Answers
     for (index, step) in steps.iter().enumerate() {
         let Statement { sql, parameters } = &step.statement;
         let ran = session.run(sql, &parameters.values, step.max_rows).await;
-        let mut done = ran.map_err(|error| in_step(error, steps, index))?;
+        ran.map_err(|error| in_step(error, steps, index))?;
         loop {
             let (layout, batch) = session.rows_at_hand();
             answers.rows(layout, batch);
@@ -229,10 +229,9 @@ async fn one_by_one(session: &mut Session, steps: &[Step], answers: &mut Answers
             if is_enough || !session.has_more() {
                 break;
             }
-            let next = session.next().await.map_err(|error| in_step(error, steps, index))?;
-            done.rows_affected = next.unwrap_or(done.rows_affected);
+            session.next().await.map_err(|error| in_step(error, steps, index))?;
         }
-        answers.done(done);
+        answers.done(session.done());
     }
     Ok(())
 }

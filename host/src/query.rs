@@ -339,14 +339,14 @@ impl<'e> Query<'e> {
                     session = SessionRef::Pooled(Box::pin(database.checkout_to_write(at)).await?);
                 }
             }
-            let done = match self.is_command {
+            let ran = match self.is_command {
                 false => session.run(&self.sql, &self.parameters.values, max_rows).await,
                 true => Box::pin(session.run_command(&self.sql, &self.parameters.values, max_rows)).await,
             };
             session.recycle(self.parameters);
             session.end_turn();
-            match done {
-                Ok(done) => Ok(Cursor::new(session, done)),
+            match ran {
+                Ok(()) => Ok(Cursor::new(session)),
                 Err(error) => Err(error.in_statement(self.sql.as_str())),
             }
         }

@@ -132,24 +132,18 @@ impl<'e> Script<'e> {
                 return Err(DbError::new(DbErrorKind::Cancelled, message));
             }
         }
-        let done = match self.step().await {
-            Ok(done) => done,
-            Err(error) => {
-                self.state = State::Ended;
-                return Err(error);
-            }
-        };
-        self.state = if done.is_some() { State::Ready } else { State::Ended };
-        let session = self.session.as_deref_mut();
-        Ok(done.zip(session).map(|(done, session)| Cursor::new(SessionRef::Borrowed(session), done)))
+        let ran = self.step().await;
+        self.state = if matches!(ran, Ok(true)) { State::Ready } else { State::Ended };
+        let session = if ran? { self.session.as_deref_mut() } else { None };
+        Ok(session.map(|session| Cursor::new(SessionRef::Borrowed(session))))
     }
 
-    /// Runs the next statement.
-    async fn step(&mut self) -> Result<Option<Done>, DbError> {
+    /// Runs the next statement; `false` at the end of the script.
+    async fn step(&mut self) -> Result<bool, DbError> {
         let session = match (&mut self.session, self.source.take()) {
             (Some(session), _) => session,
             (none, Some(source)) => none.insert(source.session().await?),
-            (None, None) => return Ok(None),
+            (None, None) => return Ok(false),
         };
         while session.has_more() {
             session.next().await.map_err(|error| session.layout().blame(error))?;
@@ -157,15 +151,15 @@ impl<'e> Script<'e> {
         let rest = &self.sql.as_str()[self.place.offset..];
         let found = session.first_statement(rest).await.map_err(|error| error.in_script(rest, self.place))?;
         let Some(found) = found else {
-            return if self.is_pooled && session.in_transaction() { Err(left_open("script")) } else { Ok(None) };
+            return if self.is_pooled && session.in_transaction() { Err(left_open("script")) } else { Ok(false) };
         };
         let start = self.place.after(&rest[..found.start]);
         let statement = self.sql.part(start.offset..self.place.offset + found.end);
         let end = start.after(statement.as_str());
         let result = session.run_once(statement.clone(), start).await;
-        let done = result.map_err(|error| error.in_script(statement.as_str(), start))?;
+        result.map_err(|error| error.in_script(statement.as_str(), start))?;
         self.place = Place { number: start.number + 1, ..end };
-        Ok(Some(done))
+        Ok(true)
     }
 }
 

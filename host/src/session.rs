@@ -33,6 +33,10 @@ pub struct Session {
     batch: RowBatch,
     /// The result whose rows are being fetched; a reader that is dropped leaves it here.
     rows: Option<Rows>,
+    /// What a statement was answered beside its rows, until it is looked at.
+    answer: Option<QueryResult>,
+    /// What the last statement did, as far as is known.
+    done: Done,
     /// How many transactions the caller has open: 0 is none, 1 the transaction, more are savepoints inside it.
     depth: u32,
     /// The outermost level that was dropped without an end.
@@ -85,6 +89,8 @@ impl Session {
             statements: Statements::new(statement_cache_capacity),
             batch: RowBatch::EMPTY,
             rows: None,
+            answer: None,
+            done: Done { rows_affected: 0, last_insert_id: None },
             depth: 0,
             abandoned: None,
             lost: None,
@@ -153,7 +159,7 @@ impl Session {
     }
 
     /// Runs a statement up to its first rows, which are then at hand.
-    pub(crate) async fn run(&mut self, sql: &Sql, parameters: &ParamBuffer, max_rows: u64) -> Result<Done, DbError> {
+    pub(crate) async fn run(&mut self, sql: &Sql, parameters: &ParamBuffer, max_rows: u64) -> Result<(), DbError> {
         // As `ready` does it; but each future that is waited for costs time, also where it has nothing to wait for.
         if self.pace.is_due(Instant::now) {
             consume_budget().await;
@@ -167,19 +173,27 @@ impl Session {
         self.is_untouched = false;
         let prepared = self.statements.current_mut();
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
-        let batch = self.batch.refill();
-        let result = match self.connection.query(&mut prepared.statement, parameters.as_params(), options, batch) {
+        let (statement, batch, answer) = (&mut prepared.statement, self.batch.refill(), &mut self.answer);
+        let result = match self.connection.query(statement, parameters.as_params(), options, batch, answer) {
             Started::Now(result) => result,
             Started::Later(query) => query.await,
         };
-        let result = match result {
-            Ok(result) => result,
-            Err(error) => Box::pin(self.after_failure(error, parameters, options)).await?,
-        };
-        self.statements.current_mut().layout.set_columns(result.columns);
-        self.rows = result.rows;
-        self.check()?;
-        Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
+        if let Err(error) = result {
+            Box::pin(self.after_failure(error, parameters, options)).await?;
+        }
+        match self.answer.take() {
+            Some(answer) => self.take_answer(answer),
+            None => Err(DriverError::protocol("a query was not answered").into()),
+        }
+    }
+
+    /// Takes what is said of a result beside its rows, which are at hand.
+    #[inline(always)] // It is large, and would be copied.
+    fn take_answer(&mut self, answer: QueryResult) -> Result<(), DbError> {
+        self.layout_mut().set_columns(answer.columns);
+        self.rows = answer.rows;
+        self.done = Done { rows_affected: answer.affected, last_insert_id: answer.last_insert_id };
+        self.check()
     }
 
     /// Whether the statement can be run without waiting. It is the current one from now on.
@@ -209,12 +223,13 @@ impl Session {
         error: DriverError,
         parameters: &ParamBuffer,
         options: QueryOptions,
-    ) -> Result<QueryResult, DriverError> {
+    ) -> Result<(), DriverError> {
         if error.kind() != ErrorKind::STALE_STATEMENT {
             return Err(error);
         }
         let statement = &mut self.statements.current_mut().statement;
-        match self.connection.query(statement, parameters.as_params(), options, self.batch.refill()) {
+        let (batch, answer) = (self.batch.refill(), &mut self.answer);
+        match self.connection.query(statement, parameters.as_params(), options, batch, answer) {
             Started::Now(result) => result,
             Started::Later(query) => query.await,
         }
@@ -250,9 +265,13 @@ impl Session {
         self.rows.is_some()
     }
 
-    /// Fetches the next rows of the open result, which are then at hand. Tells how many rows the statement has changed, at
-    /// its end.
-    pub(crate) async fn next(&mut self) -> Result<Option<u64>, DbError> {
+    /// What the last statement did, once all its rows were fetched.
+    pub(crate) fn done(&self) -> Done {
+        self.done
+    }
+
+    /// Fetches the next rows of the open result, which are then at hand.
+    pub(crate) async fn next(&mut self) -> Result<(), DbError> {
         self.pace.keep().await;
         let Some(rows) = &mut self.rows else { return Err(DriverError::protocol("no result is open").into()) };
         let next = self.connection.next(rows, self.batch.refill()).await;
@@ -261,8 +280,10 @@ impl Session {
         }
         self.end_turn();
         let next = next?;
-        self.check()?;
-        Ok(next.finished.then_some(next.affected))
+        if next.finished {
+            self.done.rows_affected = next.affected;
+        }
+        self.check()
     }
 
     /// Sees to it that the rows that came can be read.

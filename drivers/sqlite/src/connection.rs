@@ -12,7 +12,7 @@ use crate::{
     session::{Answer, Session},
 };
 use montrs_driver_sdk::{
-    Batch, Connection, ConnectionStatus, Description, Fetched, Host, ManyReply, NextBatch, ParamBuffer, Params,
+    Batch, Connection, ConnectionStatus, Description, Error, Fetched, Host, ManyReply, NextBatch, ParamBuffer, Params,
     QueryOptions, Reply, Result, RowBatch, TransactionOptions,
 };
 use std::{
@@ -30,8 +30,26 @@ pub struct SqliteConnection {
     monitor: Arc<Monitor>,
     /// The number of the last operation.
     operation: u64,
-    /// What rows are written to: an operation that is abandoned goes on, and cannot have the host's batch.
-    batch: Option<Box<Batch>>,
+    /// For the next query.
+    page: Option<Box<Page>>,
+}
+
+/// What goes to a query and comes back: an operation that is abandoned goes on, and cannot have the host's batch. In a box, where
+/// everything stays at its place: on the way it would be copied several times.
+struct Page {
+    request: Option<Request>,
+    rows: Batch,
+    answer: Option<Answer>,
+}
+
+/// The run of a statement.
+struct Request {
+    statement: Name,
+    options: QueryOptions,
+    /// The values, if they were not bound yet.
+    values: Option<Box<ParamBuffer>>,
+    /// What is run in the statement's place, because values are lists.
+    for_lists: Option<Arc<Token>>,
 }
 
 /// A statement.
@@ -74,7 +92,7 @@ impl SqliteConnection {
         let monitor = Arc::new(Monitor::default());
         let (executor, limit) = Executor::open(host, runtime, options, monitor.clone()).await?;
         parameter_limit.store(limit as u64, Ordering::Relaxed);
-        Ok(Self { executor, monitor, operation: 1, batch: None })
+        Ok(Self { executor, monitor, operation: 1, page: None })
     }
 
     fn run<T: Send + 'static>(
@@ -111,7 +129,7 @@ impl Connection for SqliteConnection {
         options: QueryOptions,
         batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<SqliteRows>> {
-        let Self { executor, monitor, operation, batch: own } = self;
+        let Self { executor, monitor, operation, page: own } = self;
         *operation += 1;
         let name = statement.0.name();
         // Binding copies the values and never waits, so where it can be done at once they are copied only once.
@@ -125,20 +143,14 @@ impl Connection for SqliteConnection {
             // In a box, because it is in the way of what is done at once.
             None => Some(Box::new(parameters.to_buffer())),
         };
-        let mut rows = take(own);
-        let reply = executor.run(*operation, move |session| {
-            let mut for_lists = None;
-            if let Some(values) = values {
-                for_lists = session.for_lists(name, &values.as_params())?;
-                session.bind(for_lists.as_deref().map_or(name, Token::name), &values.as_params())?;
-            }
-            let name = for_lists.as_deref().map_or(name, Token::name);
-            let answer = session.start(name, options, &mut rows)?;
-            Ok((answer, rows, for_lists))
-        });
-        reply.map(|(answer, rows, for_lists)| {
-            give(own, batch, rows);
-            fetched(answer, || Source::Statement(for_lists.unwrap_or_else(|| statement.0.clone())))
+        let mut page = take(own);
+        page.request = Some(Request { statement: name, options, values, for_lists: None });
+        let reply = executor.run(*operation, move |session| page.fill(session).map(|()| page));
+        reply.map(|mut page| {
+            let answer = page.answer.take().expect("a page that comes back was filled");
+            let fetched = fetched(answer, || Source::Statement(page.for_lists().unwrap_or(&statement.0).clone()));
+            give(own, batch, page);
+            fetched
         })
     }
 
@@ -148,18 +160,18 @@ impl Connection for SqliteConnection {
         options: QueryOptions,
         batch: &'a mut Batch,
     ) -> Reply<'a, Fetched<SqliteRows>> {
-        let Self { executor, operation, batch: own, .. } = self;
+        let Self { executor, operation, page: own, .. } = self;
         *operation += 1;
         let sql = sql.to_owned();
-        let mut rows = take(own);
+        let mut page = take(own);
         let reply = executor.run(*operation, move |session| {
             let token = session.prepare(&sql)?;
             session.bind(token.name(), &ParamBuffer::default().as_params())?;
-            let answer = session.start(token.name(), options, &mut rows)?;
-            Ok((answer, token, rows))
+            let answer = session.start(token.name(), options, &mut page.rows)?;
+            Ok((answer, token, page))
         });
-        reply.map(|(answer, token, rows)| {
-            give(own, batch, rows);
+        reply.map(|(answer, token, page)| {
+            give(own, batch, page);
             fetched(answer, || Source::Statement(Arc::new(token)))
         })
     }
@@ -170,19 +182,19 @@ impl Connection for SqliteConnection {
     }
 
     fn next<'a>(&'a mut self, rows: &'a mut SqliteRows, batch: &'a mut Batch) -> Reply<'a, NextBatch> {
-        let Self { executor, operation, batch: own, .. } = self;
+        let Self { executor, operation, page: own, .. } = self;
         *operation += 1;
         let name = rows.0.name();
-        let mut rows = take(own);
+        let mut page = take(own);
         let reply = executor.run(*operation, move |session| {
             let next = match name {
-                Some(name) => session.next(name, &mut rows),
-                None => session.next_of_command(&mut rows),
+                Some(name) => session.next(name, &mut page.rows),
+                None => session.next_of_command(&mut page.rows),
             };
-            Ok((next?, rows))
+            Ok((next?, page))
         });
-        reply.map(|(next, rows)| {
-            give(own, batch, rows);
+        reply.map(|(next, page)| {
+            give(own, batch, page);
             next
         })
     }
@@ -209,18 +221,18 @@ impl Connection for SqliteConnection {
             Ok(command) => command,
             Err(error) => return Reply::ready(Err(error)),
         };
-        let Self { executor, operation, batch: own, .. } = self;
+        let Self { executor, operation, page: own, .. } = self;
         *operation += 1;
-        let mut rows = take(own);
+        let mut page = take(own);
         let reply = executor.run(*operation, move |session| {
             let answer = match command {
-                Either::Explain(explained) => session.explain(&explained, &mut rows)?,
-                Either::Command(command) => session.command(command, options, &mut rows)?,
+                Either::Explain(explained) => session.explain(&explained, &mut page.rows)?,
+                Either::Command(command) => session.command(command, options, &mut page.rows)?,
             };
-            Ok((answer, rows))
+            Ok((answer, page))
         });
-        reply.map(|(answer, rows)| {
-            give(own, batch, rows);
+        reply.map(|(answer, page)| {
+            give(own, batch, page);
             fetched(answer, || Source::Command)
         })
     }
@@ -294,15 +306,36 @@ enum Either {
     Command(Command),
 }
 
-/// The batch of the driver's own.
+impl Page {
+    /// Runs the statement up to its first rows.
+    fn fill(&mut self, session: &mut Session) -> Result<()> {
+        let Some(Request { statement, options, values, for_lists }) = &mut self.request else {
+            return Err(Error::protocol("a page was to be filled with nothing"));
+        };
+        if let Some(values) = values.take() {
+            *for_lists = session.for_lists(*statement, &values.as_params())?;
+            session.bind(for_lists.as_deref().map_or(*statement, Token::name), &values.as_params())?;
+        }
+        let name = for_lists.as_deref().map_or(*statement, Token::name);
+        self.answer = Some(session.start(name, *options, &mut self.rows)?);
+        Ok(())
+    }
+
+    /// What was run in the statement's place.
+    fn for_lists(&self) -> Option<&Arc<Token>> {
+        self.request.as_ref()?.for_lists.as_ref()
+    }
+}
+
+/// The page of the last query.
 #[inline]
-fn take(own: &mut Option<Box<Batch>>) -> Box<Batch> {
-    own.take().unwrap_or_else(|| Box::new(Batch::EMPTY))
+fn take(own: &mut Option<Box<Page>>) -> Box<Page> {
+    own.take().unwrap_or_else(|| Box::new(Page { request: None, rows: Batch::EMPTY, answer: None }))
 }
 
 /// Gives the host the rows, and keeps the buffers that it has read.
-#[inline(always)]
-fn give(own: &mut Option<Box<Batch>>, batch: &mut Batch, mut rows: Box<Batch>) {
-    mem::swap(batch, &mut *rows);
-    *own = Some(rows);
+#[inline(never)] // What it is called in is then small enough to be inlined.
+fn give(own: &mut Option<Box<Page>>, batch: &mut Batch, mut page: Box<Page>) {
+    mem::swap(batch, &mut page.rows);
+    *own = Some(page);
 }

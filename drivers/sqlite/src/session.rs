@@ -168,6 +168,7 @@ impl Session {
     }
 
     /// Binds a statement's values for [`start`](Self::start), and finds out whether it may run. Never waits.
+    #[inline]
     pub(crate) fn bind(&mut self, name: Name, values: &Params<'_>) -> Result<()> {
         self.check_statement(name)?;
         let bound = self.registry.get(name)?.bind(values);
@@ -175,7 +176,7 @@ impl Session {
     }
 
     /// What comes before a statement's run: it may be allowed, and what ran before it ends.
-    #[inline]
+    #[inline(always)] // As `start` is.
     pub(crate) fn check_statement(&mut self, name: Name) -> Result<()> {
         self.enter()?;
         self.transaction.check()?;
@@ -200,7 +201,7 @@ impl Session {
     }
 
     /// What SQLite has found in a statement is heeded before its run.
-    #[inline]
+    #[inline(always)] // As `start` is.
     pub(crate) fn heed_findings(&mut self, name: Name) -> Result<()> {
         let findings = &self.registry.get(name)?.findings;
         let (is_pragma, changes_session) = (findings.is_pragma, findings.changes_session);

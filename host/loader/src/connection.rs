@@ -60,9 +60,9 @@ pub struct QueryResult {
 /// A query that was begun.
 pub enum Started<'a> {
     /// It has been answered during the call, as an embedded database mostly does.
-    Now(Result<QueryResult, DriverError>),
+    Now(Result<(), DriverError>),
     /// Its answer has to be waited for.
-    Later(Pin<Box<dyn Future<Output = Result<QueryResult, DriverError>> + Send + 'a>>),
+    Later(Pin<Box<dyn Future<Output = Result<(), DriverError>> + Send + 'a>>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,7 +145,8 @@ impl Connection {
     }
 
     /// Runs a statement and writes its first rows to the batch, which keeps its buffers from call to call. Not an `async`
-    /// function, because most short queries need no future.
+    /// function, because most short queries need no future; and what is said beside the rows is put into `answer`, so that it
+    /// is not copied on its way.
     ///
     /// Its errors are what the driver says of it, and that the statement belongs to another connection.
     #[inline]
@@ -155,6 +156,7 @@ impl Connection {
         parameters: Params<'_>,
         options: QueryOptions,
         batch: &'a mut Batch,
+        answer: &'a mut Option<QueryResult>,
     ) -> Started<'a> {
         if let Err(error) = self.expect(State::Idle).and_then(|()| self.owns(statement.connection)) {
             return Started::Now(Err(error));
@@ -165,19 +167,24 @@ impl Connection {
         // dropped before the borrows end, or leaked and never polled again.
         let reply = unsafe { vtable.query()(data, self.object.data(), parameters, options, batch) };
         match reply.into_result() {
-            Ok(result) => Started::Now(self.answered(result)),
+            Ok(result) => Started::Now(self.answered(result, answer)),
             Err(future) => Started::Later(Box::pin(async move {
                 let result = Caught(future).await;
-                self.answered(result)
+                self.answered(result, answer)
             })),
         }
     }
 
     /// Takes what a query has ended with.
     #[inline]
-    fn answered(&mut self, result: Result<QueryReply, DriverError>) -> Result<QueryResult, DriverError> {
+    fn answered(
+        &mut self,
+        result: Result<QueryReply, DriverError>,
+        answer: &mut Option<QueryResult>,
+    ) -> Result<(), DriverError> {
         self.finish(&result);
-        Ok(self.opened(result?))
+        *answer = Some(self.opened(result?));
+        Ok(())
     }
 
     /// Writes the next rows of the open result to the batch.

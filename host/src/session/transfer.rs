@@ -77,7 +77,7 @@ impl Session {
         name: &Sql,
         parameters: &ParamBuffer,
         max_rows: u64,
-    ) -> Result<Done, DbError> {
+    ) -> Result<(), DbError> {
         self.ready().await?;
         let options = QueryOptions { max_rows, batch_bytes: BATCH_BYTES };
         let command = self.connection.command(name.as_str(), parameters.as_params(), options, self.batch.refill());
@@ -92,18 +92,16 @@ impl Session {
     }
 
     /// Runs a statement of a script up to its first rows, which are then at hand. It is not kept: it is run once.
-    pub(crate) async fn run_once(&mut self, sql: Sql, place: Place) -> Result<Done, DbError> {
+    pub(crate) async fn run_once(&mut self, sql: Sql, place: Place) -> Result<(), DbError> {
         let options = QueryOptions { max_rows: 0, batch_bytes: BATCH_BYTES };
         let result = self.connection.query_once(sql.as_str(), options, self.batch.refill()).await?;
         self.opened(Layout::of_script(sql, place), result)
     }
 
     /// Takes the result of what is not among the statements that are kept.
-    fn opened(&mut self, layout: Layout, result: QueryResult) -> Result<Done, DbError> {
-        self.command.insert(Box::new(layout)).set_columns(result.columns);
-        self.rows = result.rows;
-        self.check()?;
-        Ok(Done { rows_affected: result.affected, last_insert_id: result.last_insert_id })
+    fn opened(&mut self, layout: Layout, result: QueryResult) -> Result<(), DbError> {
+        self.command = Some(Box::new(layout));
+        self.take_answer(result)
     }
 
     /// Runs a statement once for each row of a batch.
