@@ -93,6 +93,47 @@ async fn what_a_connection_was_given_is_its_users_and_not_the_next_ones() {
     }
 }
 
+#[tokio::test]
+async fn attached_databases_are_changed_together_or_not_at_all() {
+    let (file, other) = (TestFile::new(), TestFile::new());
+    for is_kept in [false, true] {
+        let db = file.open().await;
+        let mut connection = db.acquire().await.unwrap();
+        connection.execute("ATTACH $1 AS other").bind(other.path().to_str().unwrap()).await.unwrap();
+        connection.execute("CREATE TABLE IF NOT EXISTS main.t (x)").await.unwrap();
+        connection.execute("CREATE TABLE IF NOT EXISTS other.t (x)").await.unwrap();
+        let mut tx = connection.begin().await.unwrap();
+        tx.execute("INSERT INTO main.t VALUES (1)").await.unwrap();
+        tx.execute("INSERT INTO other.t SELECT x + 1 FROM main.t").await.unwrap();
+        if is_kept {
+            tx.commit().await.unwrap();
+        } else {
+            drop(tx);
+        }
+        let both = "SELECT x FROM main.t UNION ALL SELECT x FROM other.t";
+        let expected: &[i64] = if is_kept { &[1, 2] } else { &[] };
+        assert_eq!(connection.query(both).fetch_all::<i64>().await.unwrap(), expected);
+        for schema in ["main", "other"] {
+            let check = RuntimeSql(format!("PRAGMA {schema}.integrity_check"));
+            assert_eq!(connection.query(check).fetch_scalar::<String>().await.unwrap(), "ok");
+        }
+        drop(connection);
+        db.close().await.unwrap();
+    }
+    let rows: Vec<i64> = other.open().await.query("SELECT x FROM t").fetch_all().await.unwrap();
+    assert_eq!(rows, [2], "it is a database of its own");
+}
+
+#[tokio::test]
+async fn sql_loads_no_extension_whatever_it_sets() {
+    let mut connection = memory().await.acquire().await.unwrap();
+    for sql in ["PRAGMA trusted_schema = on", "PRAGMA writable_schema = on"] {
+        connection.execute(sql).await.unwrap();
+        let error = connection.execute("SELECT load_extension('/lib/extension.so')").await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::Permission, "{error:?}");
+    }
+}
+
 /// With SQLite's own way of waiting, the task that holds the lock would never come to its commit.
 #[tokio::test]
 async fn a_busy_timeout_that_sql_sets_waits_without_holding_up_the_thread() {

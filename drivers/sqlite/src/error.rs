@@ -301,6 +301,8 @@ fn by_beginning(message: &str) -> Option<ErrorKind> {
         ("Expression tree is too large", ErrorKind::TOO_LARGE),
         ("LIKE or GLOB pattern too complex", ErrorKind::TOO_LARGE),
         ("Recursion limit", ErrorKind::TOO_LARGE),
+        ("triggers nested too deep", ErrorKind::TOO_LARGE),
+        ("JSON path too deep", ErrorKind::TOO_LARGE),
         ("too many ", ErrorKind::TOO_LARGE),
         ("integer overflow", ErrorKind::DATA),
         ("malformed JSON", ErrorKind::DATA),
