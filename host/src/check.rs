@@ -159,10 +159,10 @@ fn parameters(info: &StatementInfo, bound: &Params<'_>, misfits: &mut Vec<String
         let shown = name.map_or_else(|| format!("${}", index + 1), |name| format!(":{name}"));
         match (parameter, bound.get(index)) {
             (None, _) if name.is_some() => misfits.push(format!("the statement has no parameter {shown}")),
-            (Some(parameter), Ok(value)) if !can_be_bound(value.kind(), parameter.kind()) => {
-                let (bound, expected) = (value.kind(), parameter.type_name());
-                misfits.push(format!("a value of kind {bound:?} is bound to {shown}, which is of type {expected}"));
-            }
+            (Some(parameter), Ok(value)) => misfits.extend(
+                wrong_value(value, parameter.kind())
+                    .map(|bound| format!("{bound} is bound to {shown}, which is of type {}", parameter.type_name())),
+            ),
             _ => {}
         }
     }
@@ -172,6 +172,17 @@ fn parameters(info: &StatementInfo, bound: &Params<'_>, misfits: &mut Vec<String
             expected.iter().filter_map(|parameter| parameter.name()).filter(|name| !names.contains(&Some(name)));
         misfits.extend(unbound.map(|name| format!("nothing is bound to :{name}")));
     }
+}
+
+/// What is wrong with a value for a parameter of this kind. A list may be bound in place of one value, by `IN ($1)`.
+fn wrong_value(value: ValueRef<'_>, expected: Kind) -> Option<String> {
+    if let ValueRef::Array(list) = value
+        && expected != Kind::ARRAY
+    {
+        let mut kinds = (0..list.len()).filter_map(|index| Some(list.get(index).ok()?.kind()));
+        return kinds.find(|kind| !can_be_bound(*kind, expected)).map(|kind| format!("a list of kind {kind:?}"));
+    }
+    (!can_be_bound(value.kind(), expected)).then(|| format!("a value of kind {:?}", value.kind()))
 }
 
 /// Whether a value of a kind may be bound to a parameter of another. Drivers convert; this rules out what cannot be meant.

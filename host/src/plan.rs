@@ -26,7 +26,8 @@ pub(crate) const MISSING: u32 = u32::MAX;
 impl Plan {
     pub(crate) fn of<'r, T: FromRow<'r>>(columns: &Columns) -> Result<Self, DbError> {
         let mut plan = Self::default();
-        let resolved = T::resolve(columns, &mut plan);
+        let resolved =
+            T::resolve(columns, &mut plan).map_err(|error| if columns.is_empty() { no_rows() } else { error });
         resolved.map_err(|error| error.during(format_args!("cannot read rows into {}", short_type_name::<T>())))?;
         Ok(plan)
     }
@@ -157,6 +158,13 @@ impl Plan {
             None => Err(error),
         }
     }
+}
+
+#[cold]
+fn no_rows() -> DbError {
+    DbError::new(DbErrorKind::ColumnNotFound, "the statement returns no rows").fixed_by(
+        "Await the query instead of fetching from it, or let the statement return rows: by RETURNING, for example.",
+    )
 }
 
 /// A number with its noun.

@@ -1,6 +1,6 @@
 //! SQL that is put together at run time.
 
-use crate::{Encode, Executor, IntoSql, Query, RuntimeSql, Statement, encode, query::Parameters};
+use crate::{DbError, DbErrorKind, Encode, Executor, IntoSql, Query, RuntimeSql, Statement, encode, query::Parameters};
 use std::fmt::Write;
 
 /// A statement that is put together piece by piece: SQL as string literals, values as parameters, names in quotes.
@@ -8,6 +8,10 @@ use std::fmt::Write;
 /// Nothing but literals gets into the text: what is made at run time goes in as a value, by [`push_bind`](Self::push_bind), or
 /// as a name, by [`push_ident`](Self::push_ident). Fragments that the program makes itself need the wrapper
 /// [`RuntimeSql`], as statements do.
+///
+/// Placeholders are numbered by `push_bind`. Beside it, SQL that is pushed may have `:name`, which is bound by its name after
+/// [`build`](Self::build), but not `$1`: that would be the first value of `push_bind`. Such a statement is an error,
+/// [`Parameters`](crate::DbErrorKind::Parameters), when it runs.
 ///
 /// ```no_run
 /// use montrs_orm::{Database, DbError, QueryBuilder};
@@ -33,6 +37,10 @@ use std::fmt::Write;
 pub struct QueryBuilder {
     sql: String,
     parameters: Box<Parameters>,
+    /// The first placeholder with a number that was written in the SQL, such as `$1`.
+    written: Option<String>,
+    /// What was pushed ends inside of a string.
+    in_string: bool,
 }
 
 /// Writes a separator between what is pushed; made by [`QueryBuilder::separated`] and [`QueryBuilder::conditions`].
@@ -54,8 +62,40 @@ impl QueryBuilder {
 
     /// Appends SQL.
     pub fn push(&mut self, sql: impl IntoSql) -> &mut Self {
-        self.sql.push_str(sql.into_sql().as_str());
+        let sql = sql.into_sql();
+        self.look_for_numbers(sql.as_str());
+        self.sql.push_str(sql.as_str());
         self
+    }
+
+    /// Notes whether a placeholder with a number is written here, outside of a string.
+    fn look_for_numbers(&mut self, sql: &str) {
+        let mut before = ' ';
+        for (at, character) in sql.char_indices() {
+            match character {
+                '\'' => self.in_string = !self.in_string,
+                '$' if !self.in_string && !before.is_alphanumeric() && !matches!(before, '_' | '$') => {
+                    let digits = sql[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+                    if digits > 0 {
+                        self.written.get_or_insert_with(|| sql[at..=at + digits].to_owned());
+                    }
+                }
+                _ => {}
+            }
+            before = character;
+        }
+    }
+
+    /// The values, unless their numbers were taken.
+    fn finish(&mut self) -> Box<Parameters> {
+        let mut parameters = std::mem::take(&mut self.parameters);
+        if let Some(written) = self.written.take().filter(|_| !parameters.values.is_empty()) {
+            let message = format!("{written} is written in a statement whose placeholders are numbered by push_bind");
+            let fix =
+                format!("Push the value by push_bind instead of {written}, or write :name and bind it by bind_named.");
+            parameters.error.get_or_insert(DbError::new(DbErrorKind::Parameters, message).fixed_by(fix));
+        }
+        parameters
     }
 
     /// Appends a placeholder, and binds the value to it.
@@ -139,15 +179,17 @@ impl QueryBuilder {
     }
 
     /// The statement with its values, for a [pipeline](crate::Session::pipeline).
-    pub fn into_statement(self) -> Statement {
-        Statement { sql: RuntimeSql(self.sql).into_sql(), parameters: self.parameters }
+    pub fn into_statement(mut self) -> Statement {
+        let parameters = self.finish();
+        Statement { sql: RuntimeSql(self.sql).into_sql(), parameters }
     }
 
     /// The statement with its values, to be run there; it is awaited or fetched like any other.
     #[track_caller]
-    pub fn build<'e>(self, on: impl Executor<'e>) -> Query<'e> {
+    pub fn build<'e>(mut self, on: impl Executor<'e>) -> Query<'e> {
+        let parameters = self.finish();
         let mut query = on.run(RuntimeSql(self.sql));
-        query.parameters = self.parameters;
+        query.parameters = parameters;
         query
     }
 }
@@ -223,6 +265,23 @@ mod tests {
         assert_eq!(query.sql(), "SELECT 1");
         query.conditions().push("a").push_opt("b = ", Some(1)).push_ident("c");
         assert_eq!(query.sql(), "SELECT 1 WHERE a AND b = $1 AND \"c\"");
+    }
+
+    #[test]
+    fn a_number_that_is_written_is_seen_unless_it_is_text() {
+        for (sql, seen) in [
+            ("a = $1", Some("$1")),
+            ("a = '$1' AND b = ($12)", Some("$12")),
+            ("a = '$1 it''s $2' AND b$1 = $$x", None),
+            ("a = :b", None),
+        ] {
+            let mut query = QueryBuilder::new(sql);
+            assert_eq!(query.written.as_deref(), seen, "{sql}");
+            assert!(query.finish().error.is_none(), "nothing else has a number: {sql}");
+        }
+        let mut query = QueryBuilder::new("a = 'it");
+        query.push("''s $1' AND b <> $2").push(" AND c = ").push_bind(1);
+        assert!(query.finish().error.is_some_and(|error| error.to_string().starts_with("$2 is written")));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Statements that are checked against the types that they are used with, without being run.
 
-use montrs_orm::{Checks, Database, DbError, DbErrorKind, FromRow, ToParams};
+use montrs_orm::{AiError, Checks, Database, DbError, DbErrorKind, FromRow, ToParams};
 use montrs_tests::{on_postgres, open};
 
 #[derive(Debug, FromRow)]
@@ -248,4 +248,27 @@ async fn many_statements_make_one_report() {
     let mut checks = Checks::new();
     checks.add(db.check::<i64>("SELECT nme FROM users").await);
     assert_eq!(checks.finish().unwrap_err().kind(), DbErrorKind::UndefinedColumn, "the only error stays what it is");
+}
+
+#[tokio::test]
+async fn a_list_may_be_bound_in_place_of_one_value() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    let sql = "SELECT id FROM users WHERE id IN ($1)";
+    db.query(sql).bind(vec![1_i64, 2]).check::<i64>().await.unwrap();
+    db.query(sql).bind(Vec::<i64>::new()).check::<i64>().await.unwrap();
+    if on_postgres() {
+        let found = message(db.query(sql).bind(vec![true]).check::<i64>().await);
+        assert!(found.contains("a list of kind BOOL is bound to $1, which is of type int"), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn what_returns_no_rows_cannot_be_fetched_from() {
+    let (db, _place) = open().await;
+    with_tables(&db).await;
+    let error = db.query("DELETE FROM users").fetch_all::<i64>().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::ColumnNotFound, "{error:?}");
+    assert!(error.to_string().contains("the statement returns no rows"), "{error}");
+    assert!(error.suggested_fixes()[0].contains("RETURNING"), "{error:?}");
 }

@@ -327,6 +327,18 @@ async fn a_connection_that_says_that_it_is_broken_is_replaced_without_a_reset() 
 }
 
 #[tokio::test]
+async fn a_transaction_of_which_the_driver_does_not_know_is_the_drivers_fault() {
+    let mut scene = Scene::new().await;
+    for connection in [3, 4] {
+        scene.arm("begin", "idle").await;
+        let error = scene.db.execute_many("number", [(1,)]).await.unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::DriverProtocol, "{error}");
+        assert!(error.to_string().contains("the status that it tells"), "{error}");
+        scene.check(connection).await;
+    }
+}
+
+#[tokio::test]
 async fn a_broken_connection_that_is_held_answers_every_call_with_an_error() {
     let mut scene = Scene::new().await;
     let mut connection = scene.db.acquire().await.unwrap();

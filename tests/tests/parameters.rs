@@ -40,6 +40,7 @@ async fn names_that_do_not_fit_are_told() {
             db.query("SELECT $1 || :name").bind("x").bind("y"),
             "the statement mixes numbers such as `$1` with names: $1, :name",
         ),
+        (db.query("SELECT $1 || $3").bind_all(["x", "y", "z"]), "the statement has $3 and not $2"),
     ] {
         let error = query.await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (DbErrorKind::Parameters, expected));

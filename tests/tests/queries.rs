@@ -319,4 +319,36 @@ async fn databases_differ_in_types_and_names() {
     assert_eq!(stored.map(|done| done.rows_affected()), differs(Ok(1), Err(DbErrorKind::Data)));
     let stored = db.execute("INSERT INTO t (word) VALUES ($1)").bind([0_u8, 1]).await.map_err(|error| error.kind());
     assert_eq!(stored.map(|done| done.rows_affected()), differs(Ok(1), Err(DbErrorKind::Encode)));
+    let divided = db.query("SELECT 1 / 0").fetch_scalar::<Option<i64>>().await.map_err(|error| error.kind());
+    assert_eq!(divided, differs(Ok(None), Err(DbErrorKind::Data)));
+    db.execute("CREATE TABLE codes (code VARCHAR(2))").await.unwrap();
+    let stored = db.execute("INSERT INTO codes VALUES ('long')").await.map_err(|error| error.kind());
+    assert_eq!(stored.map(|done| done.rows_affected()), differs(Ok(1), Err(DbErrorKind::Data)));
+    let found = db.query("SELECT * FROM \"CODES\"").fetch_all::<(String,)>().await;
+    assert_eq!(found.is_ok(), differs(true, false), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_outlives_a_failed_statement_where_the_database_lets_it() {
+    let (db, _place) = open().await;
+    db.execute("CREATE TABLE t (x INTEGER)").await.unwrap();
+    let ended = db
+        .transaction(async |tx| {
+            tx.execute("INSERT INTO t VALUES (1)").await?;
+            tx.execute("SELECT * FROM nowhere").await.expect_err("there is no such table");
+            Ok::<_, DbError>(())
+        })
+        .await;
+    assert_eq!(ended.map_err(|error| error.kind()), differs(Ok(()), Err(DbErrorKind::TransactionState)));
+    assert_eq!(db.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), differs(1, 0));
+    // A savepoint makes it the same everywhere.
+    db.transaction(async |tx| {
+        tx.execute("INSERT INTO t VALUES (2)").await?;
+        let failed = tx.transaction(async |tx| tx.execute("SELECT * FROM nowhere").await).await;
+        failed.expect_err("there is no such table");
+        Ok::<_, DbError>(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(db.query("SELECT count(*) FROM t WHERE x = 2").fetch_scalar::<i64>().await.unwrap(), 1);
 }

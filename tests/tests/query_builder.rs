@@ -1,6 +1,6 @@
 //! SQL that is put together at run time, maps of rows, plans.
 
-use montrs_orm::{Database, DbError, DbErrorKind, FromRow, QueryBuilder};
+use montrs_orm::{AiError, Database, DbError, DbErrorKind, FromRow, QueryBuilder};
 use montrs_tests::{Place, differs, open};
 
 #[derive(Debug, FromRow, PartialEq)]
@@ -50,6 +50,23 @@ async fn conditions_are_there_when_they_are_asked_for() {
     let mut query = QueryBuilder::new("SELECT ");
     query.push_bind(u64::MAX);
     assert_eq!(query.build(&db).await.unwrap_err().kind(), DbErrorKind::Encode);
+}
+
+#[tokio::test]
+async fn a_number_that_is_written_does_not_take_the_value_of_another() {
+    let (db, _place) = users().await;
+    let mut query = QueryBuilder::new("DELETE FROM users WHERE id <> $1");
+    query.push(" AND name <> ").push_bind("Ada");
+    let error = query.build(&db).bind(2).await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Parameters, "{error:?}");
+    assert!(error.suggested_fixes()[0].contains("push_bind instead of $1"), "{error:?}");
+    assert_eq!(db.query("SELECT count(*) FROM users").fetch_scalar::<i64>().await.unwrap(), 3);
+    // By its name, or alone.
+    let mut query = QueryBuilder::new("DELETE FROM users WHERE id <> :id");
+    query.push(" AND name <> ").push_bind("Ada");
+    assert_eq!(query.build(&db).bind_named("id", 2).await.unwrap().rows_affected(), 1);
+    let query = QueryBuilder::new("DELETE FROM users WHERE id = $1");
+    assert_eq!(query.build(&db).bind(2).await.unwrap().rows_affected(), 1);
 }
 
 #[tokio::test]

@@ -330,7 +330,11 @@ async fn failed(session: &mut Session, message: &crate::wire::Message) -> Error 
     let record = error.record_mut();
     // Which line it is, and of what column.
     if let Some(place) = record.extra.iter().find(|pair| pair.0 == "where") {
-        let separator = if record.detail.is_empty() { "" } else { "; " };
+        let separator = match record.detail.chars().last() {
+            None => "",
+            Some('.') => " ",
+            Some(_) => "; ",
+        };
         record.detail = format!("{}{separator}{}", record.detail, place.1).into();
     }
     match crate::reset::stop(session).await {

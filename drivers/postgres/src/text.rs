@@ -22,6 +22,8 @@ pub(crate) struct Text {
     edits: Vec<Edit>,
     /// The largest `$1` that was written.
     numbers: usize,
+    /// The smallest number below it that was not.
+    unused: Option<usize>,
     /// The names in the order in which they appear.
     names: Vec<Box<str>>,
     /// The parameters, from 0, that stand alone in the parentheses of an `IN`.
@@ -66,7 +68,12 @@ impl Text {
 
     fn read(written: Arc<str>, has_escapes: bool, lists: &[usize]) -> Self {
         let placeholders = placeholders(&written, has_escapes);
-        let numbers = placeholders.iter().filter_map(|placeholder| number(placeholder.text)).max().unwrap_or(0);
+        let counted = placeholders.iter().filter_map(|placeholder| number(placeholder.text));
+        let mut counted: Vec<usize> = counted.filter(|number| *number > 0).collect();
+        counted.sort_unstable();
+        counted.dedup();
+        let numbers = counted.last().copied().unwrap_or(0);
+        let unused = (1..).zip(counted).find(|(number, counted)| number != counted).map(|(number, _)| number);
         let (mut names, mut in_lists) = (Vec::<Box<str>>::new(), Vec::new());
         let mut rewriting = Rewriting { written: &written, copied: 0, sent: String::new(), edits: Vec::new() };
         for Placeholder { text, at, list } in placeholders {
@@ -97,7 +104,7 @@ impl Text {
         let sent = if edits.is_empty() { written.clone() } else { (sent + &written[copied..]).into() };
         in_lists.sort_unstable();
         in_lists.dedup();
-        Self { written, has_escapes, sent, edits, numbers, names, in_lists }
+        Self { written, has_escapes, sent, edits, numbers, unused, names, in_lists }
     }
 
     /// The parameters, from 0, that stand alone in the parentheses of an `IN`.
@@ -133,10 +140,17 @@ impl Text {
     /// An error of the text that was sent, as one of the text that was written.
     #[cold]
     pub(crate) fn as_written(&self, mut error: Error) -> Error {
+        let record = error.record_mut();
+        // What has placeholders of its own, such as PREPARE, may leave one out; a statement may not, whose types are not told.
+        if let Some(unused) = self.unused.filter(|_| record.sqlstate == "42P18") {
+            record.kind = ErrorKind::PARAMETERS;
+            record.detail = std::mem::take(&mut record.message);
+            record.message = format!("the statement has ${} and not ${unused}", self.numbers).into();
+            record.hint = "number the placeholders from `$1` on, without a gap".into();
+        }
         if self.edits.is_empty() {
             return error;
         }
-        let record = error.record_mut();
         let position = record.position.into_option().map(|sent| self.offset_as_written(sent as usize));
         record.position = position.and_then(|offset| u32::try_from(offset).ok()).into();
         record.message = self.with_names(&record.message).into();

@@ -97,6 +97,12 @@ impl Placeholders {
                 _ => None,
             });
             found.by_position = numbers.collect();
+            let mut used: Vec<usize> = found.by_position.iter().map(|(_, index)| index + 1).collect();
+            used.sort_unstable();
+            if let Some((unused, _)) = (1..).zip(used).find(|(number, used)| number != used) {
+                return Err(parameters(format!("the statement has ${} and not ${unused}", found.highest))
+                    .with_hint("number the placeholders from `$1` on, without a gap"));
+            }
         }
         found.expected = match found.highest {
             0 => Some(count),

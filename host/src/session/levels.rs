@@ -35,7 +35,20 @@ impl Session {
             self.end_turn();
         }
         entered?;
+        if outer == 0 && !self.in_transaction() {
+            return Err(self.not_begun());
+        }
         Ok(depth)
+    }
+
+    /// A driver that does not say that there is a transaction cannot have one: its end could not be told.
+    #[cold]
+    fn not_begun(&mut self) -> DbError {
+        self.depth = 0;
+        self.end_turn();
+        self.connection.give_up();
+        let message = "the driver has begun a transaction, and the status that it tells says that there is none";
+        DbError::new(DbErrorKind::DriverProtocol, message)
     }
 
     /// Keeps what was done at this level. When it fails, the level is still there, to be abandoned.

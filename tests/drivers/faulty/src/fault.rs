@@ -34,6 +34,8 @@ enum How {
     Maybe(u32),
     /// Answers with an error that says that the same may succeed when it is tried again.
     Retryable,
+    /// Does nothing, and says that it is done.
+    Idle,
 }
 
 impl Fault {
@@ -47,6 +49,7 @@ impl Fault {
             "hang" => How::Hang,
             "hang-then-panic" => How::HangThenPanic,
             "retryable" => How::Retryable,
+            "idle" => How::Idle,
             other => match other.split_once('=')? {
                 ("error", kind) => How::Error(kind.parse().ok()?),
                 ("maybe", kind) => How::Maybe(kind.parse().ok()?),
@@ -54,6 +57,11 @@ impl Fault {
             },
         };
         Some(Self { slot: slot.to_owned(), how })
+    }
+
+    /// Whether the slot is to answer, and do nothing.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.how, How::Idle)
     }
 
     /// Misbehaves in a slot that answers.
@@ -84,7 +92,7 @@ impl Fault {
                 error.record_mut().is_retryable = true;
                 Reply::ready(Err(error))
             }
-            How::Panic | How::OddPanic | How::Bomb => self.panic(),
+            How::Panic | How::OddPanic | How::Bomb | How::Idle => self.panic(),
         }
     }
 
