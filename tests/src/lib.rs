@@ -214,7 +214,12 @@ pub async fn poll_then_drop<F: Future>(polls: usize, future: F) -> Option<F::Out
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// So does the code in the description of the SQLite driver.
+/// So does the code in the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+struct Guide;
+
+/// And that in the description of the SQLite driver.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sqlite.md")]
 struct Sqlite;
