@@ -27,7 +27,8 @@ pub trait Connection: Send + 'static {
     /// An open result; dropped like a statement.
     type Rows: Send + 'static;
 
-    /// Prepares one statement. Its placeholders are `$1`, `$2`, … or the database's own.
+    /// Prepares one statement. Its placeholders are `$1`, `$2`, … or the database's own; and `:name`, where the database
+    /// answers for [`NAMED_PARAMETERS`](crate::Capability::NAMED_PARAMETERS).
     ///
     /// # Errors
     ///
@@ -45,6 +46,9 @@ pub trait Connection: Send + 'static {
     ///
     /// Rows are written to `batch` until it holds about [`QueryOptions::batch_bytes`]; what is left is fetched with
     /// [`next`](Self::next). Begin with [`Batch::clear`]: the batch is the host's, and comes as it was read.
+    ///
+    /// The host checks neither the number of the parameters nor their names: see [`Params::name`] and [`Params::has_names`].
+    /// An array may be a list for `IN ($1)`.
     fn query<'a>(
         &'a mut self,
         statement: &'a mut Self::Statement,

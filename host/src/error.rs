@@ -1,6 +1,6 @@
 //! The error of everything here.
 
-use crate::script::Place;
+use crate::{error_mark::marked, script::Place};
 use montrs_driver_abi::{DriverError, ErrorKind, ErrorRecord, abi_stable::std_types::RString};
 use montrs_driver_loader::{LoadError, LoadErrorKind};
 use std::fmt;
@@ -130,6 +130,8 @@ struct Inner {
     sql: Option<String>,
     /// The place in the statement, from 1.
     line_and_column: Option<(usize, usize)>,
+    /// The line of the statement that it is in, with a mark under it.
+    marked: Option<String>,
     /// Which of many rows of parameters is concerned, from 0.
     row: Option<u64>,
     /// Where in a script, when the statement is part of one.
@@ -155,6 +157,7 @@ impl DbError {
             record: None,
             sql: None,
             line_and_column: None,
+            marked: None,
             row: None,
             place: None,
             statement: None,
@@ -187,6 +190,8 @@ impl DbError {
             self.0.sql = Some(shown);
             let before = self.position().and_then(|position| sql.get(..position));
             self.0.line_and_column = before.map(|before| Place::default().after(before)).map(|p| (p.line, p.column));
+            // Of the whole statement, which is not kept.
+            self.0.marked = before.map(|before| marked(sql, before.len()));
         }
         self
     }
@@ -331,7 +336,12 @@ impl DbError {
         self.0.after_execution || self.0.record.as_ref().is_some_and(|record| record.may_have_executed)
     }
 
-    /// Where in a script.
+    /// The line that the place is in, as far as is good to read, and a mark under the place.
+    pub(crate) fn marked(&self) -> Option<&str> {
+        self.0.marked.as_deref()
+    }
+
+    /// What can be done in this very case.
     pub(crate) fn case_fixes(&self) -> &[String] {
         &self.0.fixes
     }

@@ -33,7 +33,7 @@ impl DbErrorKind {
             }
             Self::EmptyStatement => "db.query(\"-- nothing\")",
             Self::MultipleStatements => "db.query(\"DELETE FROM a; DELETE FROM b\")",
-            Self::Parameters => "db.query(\"SELECT $1 + $2\").bind(1)",
+            Self::Parameters => "db.query(\"SELECT $1 || $2\").bind(1)",
             Self::Data => "SELECT 1 / 0, where the database refuses that",
             Self::TooLarge => "CREATE TABLE with 3000 columns",
             Self::Encode => ".bind(u64::MAX): databases have integers up to i64::MAX",

@@ -35,12 +35,11 @@ impl AiError for DbError {
         }
         if let Some(sql) = self.sql() {
             out.push_str(&format!("\nStatement: {sql}"));
-            let before = self.position_in_sql().and_then(|position| sql.get(..position));
             if let Some((line, column)) = self.line_and_column() {
                 out.push_str(&format!("\nPlace: line {line}, column {column}"));
             }
-            if let Some(before) = before {
-                out.push_str(&format!("\n{}", marked(sql, before.len())));
+            if let Some(marked) = self.marked() {
+                out.push_str(&format!("\n{marked}"));
             }
         }
         out
@@ -61,15 +60,6 @@ impl AiError for DbError {
     fn documentation_refs(&self) -> Vec<String> {
         vec![format!("docs/errors.md#{}", self.error_code().to_ascii_lowercase())]
     }
-}
-
-/// The line of a statement that this offset is in, with a mark under the place.
-fn marked(sql: &str, offset: usize) -> String {
-    let (before, after) = sql.split_at(offset);
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let end = offset + after.find('\n').unwrap_or(after.len());
-    let indent = " ".repeat(before[start..].chars().count());
-    format!("  {}\n  {indent}^", sql[start..end].trim_end())
 }
 
 /// The column or columns concerned with their table, as far as they are known.
@@ -189,12 +179,5 @@ mod tests {
             written == catalogue(),
             "docs/errors.md is outdated: run the tests with MONTRS_WRITE_DOCS=1 to write it anew"
         );
-    }
-
-    #[test]
-    fn the_mark_stands_under_the_place() {
-        assert_eq!(marked("SELECT\n ü, x\nFROM t", "SELECT\n ü, ".len()), "   ü, x\n      ^");
-        assert_eq!(marked("SELECT", 0), "  SELECT\n  ^");
-        assert_eq!(marked("SELECT", 6), "  SELECT\n        ^");
     }
 }

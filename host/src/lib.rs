@@ -51,6 +51,7 @@ mod error_code;
 mod error_example;
 mod error_fixes;
 mod error_guide;
+mod error_mark;
 mod executor;
 mod explain;
 mod fetch_map;

@@ -129,7 +129,7 @@ impl<'e> Query<'e> {
         self
     }
 
-    /// Binds the fields of a struct that derives [`ToParams`] by their names, where the database has such: `:name` in the SQL.
+    /// Binds the fields of a struct that derives [`ToParams`] by their names: `:name` in the SQL.
     pub fn bind_all_named(mut self, row: impl ToParams) -> Self {
         self.parameters.push_all_named(&row);
         self

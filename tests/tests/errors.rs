@@ -80,7 +80,11 @@ async fn wrong_sql_is_told_apart_and_its_place_is_that_of_the_user_s_text() {
     // However long the statement is.
     let error = fail(&db, &format!("SELECT {}\n  nam FROM artists", "1, ".repeat(1000))).await;
     assert_eq!(error.line_and_column(), Some((2, 3)));
-    assert!(error.explanation().contains("line 2, column 3"), "{}", error.explanation());
+    let marked = "\nPlace: line 2, column 3\n    nam FROM artists\n    ^";
+    assert!(error.explanation().ends_with(marked), "{}", error.explanation());
+    let error = fail(&db, &format!("SELECT {}nam FROM artists", "1, ".repeat(1000))).await;
+    let marked = format!("\n  …{}nam FROM artists\n  {}^", "1, ".repeat(20), " ".repeat(61));
+    assert!(error.explanation().ends_with(&marked), "{}", error.explanation());
     let error = fail(&db, "SELECT * FROM artist").await;
     assert_eq!((error.kind(), error.table()), (DbErrorKind::UndefinedTable, differs(Some("artist"), None)));
     let error = fail(&db, "SELECT nam FROM artists").await;
@@ -168,8 +172,7 @@ async fn explanations_have_the_names_of_the_case() {
     let setting = builder(&with(place.url(), "jurnal_mode=wal")).connect().await;
     let database = builder(&elsewhere(place.url())).connect().await;
     let driver = builder("nosuch:app").connect().await;
-    let pool =
-        builder(place.url()).max_connections(1).acquire_timeout(Duration::from_millis(20)).connect().await.unwrap();
+    let pool = builder(place.url()).max_connections(1).acquire_timeout(Duration::from_secs(1)).connect().await.unwrap();
     let held = pool.acquire().await.unwrap();
     let held_at = format!("errors.rs:{}:", line!() - 1);
     let waited = pool.ping().await;
@@ -187,7 +190,7 @@ async fn explanations_have_the_names_of_the_case() {
         (K::Configuration, setting.err(), &["jurnal_mode"]),
         (K::DatabaseNotFound, database.err(), &["no_such_database"]),
         (K::DriverNotFound, driver.err(), &["nosuch"]),
-        (K::PoolTimeout, waited.err(), &["20ms", "acquire_timeout", &held_at]),
+        (K::PoolTimeout, waited.err(), &["1s (acquire_timeout)", &held_at]),
         (K::EmptyStatement, db.execute("-- nothing").await.err(), &["no statement"]),
     ];
     for (kind, error, names) in others {

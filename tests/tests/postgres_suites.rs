@@ -10,6 +10,8 @@ mod composites;
 mod derives;
 #[path = "dropped_futures.rs"]
 mod dropped_futures;
+#[path = "error_examples.rs"]
+mod error_examples;
 #[path = "errors.rs"]
 mod errors;
 #[path = "hooks.rs"]
@@ -38,6 +40,8 @@ mod rows;
 mod scripts;
 #[path = "tables.rs"]
 mod tables;
+#[path = "transaction_options.rs"]
+mod transaction_options;
 #[path = "transactions.rs"]
 mod transactions;
 #[path = "types.rs"]

@@ -1,7 +1,7 @@
 //! Transactions: kept, rolled back, nested, and dropped at whatever await.
 
-use montrs_orm::{Access, Capability, Database, DbError, DbErrorKind, Isolation, LockMode, TransactionOptions};
-use montrs_tests::{Place, builder, differs, poll_then_drop};
+use montrs_orm::{Database, DbError, DbErrorKind};
+use montrs_tests::{Place, builder, poll_then_drop};
 use std::panic::AssertUnwindSafe;
 
 /// A pool of one: what is left unfinished shows at once.
@@ -270,50 +270,4 @@ async fn a_transaction_begun_in_sql_that_lost_a_statement_half_way_says_so() {
     connection.execute("INSERT INTO t VALUES (3)").await.unwrap();
     drop(connection);
     assert_eq!(values(&db).await, [3]);
-}
-
-/// What a driver declares is what it takes, and it takes nothing else.
-#[tokio::test]
-async fn options_are_taken_where_the_driver_declares_them_and_refused_elsewhere() {
-    let (db, _place) = one_connection().await;
-    let (levels, modes) = (db.capability(Capability::ISOLATION_LEVELS), db.capability(Capability::LOCK_MODES));
-    assert_eq!((levels, modes), (0b11111, differs(0b1111, 0b11)));
-    let plain = TransactionOptions::default();
-    let mut asked = vec![
-        ("read-only".to_owned(), db.capability(Capability::READ_ONLY_TRANSACTIONS) == 1, Access::READ_ONLY),
-        ("read-write".to_owned(), true, Access::READ_WRITE),
-        ("access 9".to_owned(), false, Access(9)),
-    ]
-    .into_iter()
-    .map(|(name, declared, access)| (name, declared, TransactionOptions { access, ..plain }))
-    .collect::<Vec<_>>();
-    for number in 0..12_u8 {
-        let (level, mode) = (Isolation(number), LockMode(number));
-        let declared = |bits: u64| bits & 1 << number != 0;
-        asked.push((format!("{level:?}"), declared(levels), TransactionOptions { isolation: level, ..plain }));
-        asked.push((format!("{mode:?}"), declared(modes), TransactionOptions { lock_mode: mode, ..plain }));
-    }
-    for (name, declared, options) in asked {
-        match db.begin_with(options).await {
-            Ok(mut tx) => {
-                assert!(declared, "{name} is taken, and not declared");
-                let written = tx.execute("INSERT INTO t VALUES (1)").await;
-                let kind = (options.access == Access::READ_ONLY).then_some(DbErrorKind::ReadOnly);
-                assert_eq!(written.err().map(|error| error.kind()), kind, "{name}");
-                tx.rollback().await.unwrap();
-            }
-            Err(error) => {
-                assert!(!declared, "{name} is declared, and refused: {error}");
-                assert_eq!(error.kind(), DbErrorKind::Unsupported, "{name}: {error}");
-                assert!(error.to_string().contains("does not support"), "{name}: {error}");
-            }
-        }
-        assert_eq!(values(&db).await, [0; 0], "{name}");
-    }
-    // What it promises, a snapshot whose reads never fail to be serialized, is given by both.
-    let deferrable =
-        TransactionOptions { isolation: Isolation::SERIALIZABLE, access: Access::READ_ONLY, deferrable: true, ..plain };
-    let mut tx = db.begin_with(deferrable).await.unwrap();
-    assert_eq!(tx.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap(), 0);
-    tx.commit().await.unwrap();
 }
