@@ -476,6 +476,16 @@ mod tests {
     }
 
     #[test]
+    fn the_statement_is_the_one_that_failed_and_not_one_around_it() {
+        let error = DbError::new(DbErrorKind::Query, "x").in_statement("SELECT inner").in_statement("SELECT outer");
+        assert_eq!(error.sql(), Some("SELECT inner"));
+        let error = error
+            .in_script("SELECT outer", Place::default())
+            .in_script("SELECT outer", Place { number: 2, ..Place::default() });
+        assert_eq!((error.sql(), error.statement_number()), (Some("SELECT inner"), Some(1)));
+    }
+
+    #[test]
     fn a_long_statement_is_cut_at_a_character() {
         let sql = "ü".repeat(10_000_000);
         let error = DbError::new(DbErrorKind::Syntax, "x").in_statement(&sql);

@@ -123,3 +123,28 @@ impl Drop for Waits<'_> {
         self.0.with_connection.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    /// Otherwise all who come later would give up their turns while they wait for a connection.
+    #[test]
+    fn who_has_stopped_waiting_lets_nobody_go_first() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _entered = runtime.enter();
+        let queue = WriteQueue::new(Duration::from_secs(60));
+        let turn = queue.try_take().unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut others = Box::pin(queue.somebody_has_a_connection());
+        assert!(others.as_mut().poll(&mut cx).is_pending());
+        let mut waiting = Box::pin(queue.take_with_connection());
+        assert!(waiting.as_mut().poll(&mut cx).is_pending());
+        assert!(others.as_mut().poll(&mut cx).is_ready());
+        drop(turn);
+        assert!(waiting.as_mut().poll(&mut cx).is_ready());
+        drop(waiting);
+        assert!(pin!(queue.somebody_has_a_connection()).as_mut().poll(&mut cx).is_pending());
+    }
+}

@@ -232,3 +232,25 @@ async fn no_state_of_a_session_gets_to_its_next_user() {
     }
     assert_eq!(db.pool_status().opened, 1, "it was reset, not replaced");
 }
+
+/// What the driver cannot see, or does not look for, is gone where its user says so.
+#[tokio::test]
+async fn what_is_left_unseen_is_gone_after_discard_all() {
+    if !on_postgres() {
+        return;
+    }
+    let place = Place::new();
+    let db = one_connection(&place, |builder| builder).await;
+    db.execute("CREATE SEQUENCE numbers").await.unwrap();
+    let lastval = async || db.query("SELECT lastval()").fetch_scalar::<i64>().await;
+    let mut connection = db.acquire().await.unwrap();
+    connection.query("SELECT nextval('numbers')").fetch_scalar::<i64>().await.unwrap();
+    drop(connection);
+    assert_eq!(lastval().await.unwrap(), 1, "it is the connection's");
+    let mut connection = db.acquire().await.unwrap();
+    connection.query("SELECT nextval('numbers')").fetch_scalar::<i64>().await.unwrap();
+    connection.execute("DISCARD ALL").await.unwrap();
+    drop(connection);
+    assert_eq!(lastval().await.unwrap_err().sqlstate(), Some("55000"));
+    assert_eq!(db.pool_status().opened, 1);
+}

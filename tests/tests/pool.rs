@@ -3,6 +3,7 @@
 use montrs_orm::{AiError, DbErrorKind};
 use montrs_tests::{Place, builder};
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -161,6 +162,30 @@ async fn whoever_asks_first_is_served_first_and_nobody_overtakes() {
     assert_eq!(late.await.unwrap(), 1);
     let status = db.pool_status();
     assert_eq!((status.open, status.idle, status.waiting), (1, 1, 0));
+}
+
+/// Each connection that comes back goes to the one that has waited longest, whoever asks again in the meantime.
+#[tokio::test]
+async fn many_on_few_connections_are_served_in_the_order_of_asking() {
+    let place = Place::new();
+    let db = builder(place.url()).max_connections(8).connect().await.unwrap();
+    let mut held = VecDeque::new();
+    for _ in 0..8 {
+        held.push_back(db.acquire().await.unwrap());
+    }
+    let mut waiting: VecDeque<_> = (0..64).map(|_| Box::pin(db.acquire())).collect();
+    for future in &mut waiting {
+        assert!(poll(future).await.is_pending());
+    }
+    while let Some(mut first) = waiting.pop_front() {
+        drop(held.pop_front());
+        for future in waiting.iter_mut().rev() {
+            assert!(poll(future).await.is_pending(), "{} wait", db.pool_status().waiting);
+        }
+        let std::task::Poll::Ready(connection) = poll(&mut first).await else { panic!("it is the first one's turn") };
+        held.push_back(connection.unwrap());
+    }
+    assert_eq!((db.pool_status().open, db.pool_status().waiting), (8, 0));
 }
 
 #[tokio::test]

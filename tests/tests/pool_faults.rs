@@ -62,6 +62,12 @@ async fn what_may_pass_is_tried_again() {
     let held = db.acquire().await.unwrap();
     assert_eq!(db.acquire().await.unwrap_err().kind(), DbErrorKind::ConnectionLost);
     drop(held);
+    // What is locked, ErrorKind::BUSY, has been waited for already.
+    let db = builder("faulty:connect=error=33@2").connect().await.unwrap();
+    let held = db.acquire().await.unwrap();
+    let error = db.acquire().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable(), db.pool_status().failed), (DbErrorKind::Busy, true, 1));
+    drop(held);
     // Nor is anything tried again while the database is opened.
     let error = builder("faulty:connect=retryable").connect().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Connection);
@@ -150,6 +156,26 @@ async fn what_the_pool_itself_holds_is_told() {
     assert_eq!(db.pool_status().longest_hold, None);
     let text = db.close_within(Duration::from_secs(1)).await.unwrap_err().to_string();
     assert!(text.contains("by the pool itself (running the hook after_connect for "), "{text}");
+}
+
+/// With the one that is being opened and the one that is idle there are as many as there may be.
+#[tokio::test(start_paused = true)]
+async fn the_pool_opens_none_by_itself_beside_the_last_that_is_being_opened() {
+    let settings = builder("faulty:connect=hang@3").check_after(Duration::ZERO).acquire_timeout(Duration::MAX);
+    let db = settings.max_connections(2).min_connections(2).connect().await.unwrap();
+    let held = db.acquire().await.unwrap();
+    // The other one is found dead, and the opening of the next does not end.
+    db.execute("arm ping error=41").await.unwrap();
+    let mut opening = Box::pin(db.acquire());
+    assert!((&mut opening).now_or_never().is_none());
+    drop(held);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let status = db.pool_status();
+    assert_eq!((status.open, status.idle, status.opened), (1, 1, 2));
+    drop(opening);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let status = db.pool_status();
+    assert_eq!((status.open, status.idle, status.opened), (2, 2, 3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// More than anything here takes, on whatever machine.
 const LONG: Duration = Duration::from_secs(60);
 const INSERT: &str = "INSERT INTO t VALUES ($1)";
+/// Its rows come in several batches.
+const INSERT_MANY: &str = "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90000) \
+                           SELECT i FROM n RETURNING x";
 
 /// A table, and a pool whose connections never wait for a lock of SQLite's.
 async fn scene(connections: usize) -> (Database, Place) {
@@ -156,13 +159,11 @@ async fn the_turn_comes_back_whatever_happens() {
     tx.execute(INSERT).bind(1).await.unwrap();
     tx.rollback().await.unwrap();
     next().await;
-    let many = "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90000) SELECT i FROM n \
-                RETURNING x";
-    let mut rows = db.query(many).fetch::<i64>();
+    let mut rows = db.query(INSERT_MANY).fetch::<i64>();
     rows.next().await.unwrap().unwrap();
     drop(rows);
     next().await;
-    drop(held.query(many).fetch::<i64>().next().await);
+    drop(held.query(INSERT_MANY).fetch::<i64>().next().await);
     drop(held);
     next().await;
     let mut held = db.acquire().await.unwrap();
@@ -170,6 +171,36 @@ async fn the_turn_comes_back_whatever_happens() {
     held.execute(INSERT).bind(1).await.unwrap();
     held.execute("COMMIT").await.unwrap();
     next().await;
+}
+
+/// The database is locked until they are read, or dropped.
+#[tokio::test]
+async fn a_result_that_is_open_keeps_the_turn() {
+    let (db, _place) = scene(2).await;
+    if !has_queue(&db) {
+        return;
+    }
+    let mut rows = db.query(INSERT_MANY).fetch::<i64>();
+    rows.next().await.unwrap().unwrap();
+    let mut second = db.execute(INSERT).bind(7).into_future();
+    assert!((&mut second).now_or_never().is_none());
+    rows.next().await.unwrap().unwrap();
+    drop(rows);
+    timeout(LONG, second).await.expect("the turn has come back").unwrap();
+}
+
+/// It holds a lock that the writer may wait for: the database decides, and at once.
+#[tokio::test]
+async fn a_transaction_that_has_read_does_not_wait_for_its_turn() {
+    let (db, _place) = scene(3).await;
+    if !has_queue(&db) {
+        return;
+    }
+    let mut reader = db.begin().await.unwrap();
+    reader.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap();
+    let _writer = db.begin_with(locking()).await.unwrap();
+    let error = reader.execute(INSERT).bind(1).await.unwrap_err();
+    assert!(error.kind() == DbErrorKind::Busy && !error.to_string().contains("acquire_timeout"), "{error}");
 }
 
 #[tokio::test]
