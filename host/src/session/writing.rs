@@ -43,10 +43,10 @@ impl Session {
         Ok(())
     }
 
-    /// Lets others write, unless a transaction or a result is open.
+    /// Lets others write, unless a transaction is open, or a result, after which the connection needs a reset until it has ended.
     #[inline]
     pub(crate) fn end_turn(&mut self) {
-        if self.turn.is_some() && self.rows.is_none() && !self.connection.needs_reset() && !self.in_transaction() {
+        if self.turn.is_some() && !self.connection.needs_reset() && !self.in_transaction() {
             self.turn = None;
         }
     }
