@@ -1,11 +1,10 @@
 //! Each Rust type there and back, through the driver; and `docs/types.md`, which is made of the same table.
 
-use montrs_orm::{AiError, Capability, Database, DbError, DbErrorKind, Decode, Encode, Interval, Json, RuntimeSql};
-use montrs_tests::{Place, differs, on_postgres};
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+mod typed;
+
+use montrs_orm::{AiError, Capability, Database, DbErrorKind, Decode, Encode, Json, RuntimeSql};
+use montrs_tests::differs;
+use proptest::prelude::*;
 use std::{
     borrow::Cow,
     fmt::Debug,
@@ -13,7 +12,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::runtime::Runtime;
+use typed::*;
 
 /// A line of the table: the Rust types, the feature they need, and columns for them on SQLite and PostgreSQL. There is none
 /// for an array where a database has no arrays.
@@ -32,14 +31,8 @@ macro_rules! types {
 
         #[test]
         fn every_type_reads_back() {
-            let runtime = Runtime::new().unwrap();
-            let (place, db) = runtime.block_on(async {
-                let place = Place::new();
-                let db = place.open().await;
-                (place, db)
-            });
-            $(reads_back(&runtime, &db, $rust, differs($sqlite, $postgres), $strategy);)*
-            drop((db, place));
+            let scene = Scene::new();
+            $(reads_back(&scene, $rust, differs($sqlite, $postgres), $strategy);)*
         }
     };
 }
@@ -95,45 +88,19 @@ types! {
     "`Json<T>`", "`json`", "JSON", "jsonb, json", any::<Vec<(i64, bool)>>().prop_map(Json);
 }
 
-/// Inserts any values into a column of the type, and reads them.
-fn reads_back<T>(runtime: &Runtime, db: &Database, rust: &str, column: &str, strategy: impl Strategy<Value = T>)
+/// Inserts any values into a column of the line's type, and reads them.
+fn reads_back<T>(scene: &Scene, rust: &str, column: &str, strategy: impl Strategy<Value = T>)
 where
-    T: Encode + for<'r> Decode<'r> + Debug + PartialEq + Send + Sync,
+    T: Encode + for<'r> Decode<'r> + Clone + Debug + PartialEq + Send + Sync,
 {
     let column = match column {
-        "" => return runtime.block_on(is_refused_without_arrays(db, rust)),
+        "" => return scene.runtime.block_on(is_refused_without_arrays(&scene.db, rust)),
         "as `T`, may be NULL" => "BIGINT",
         "as `T`, with `[]`" if rust.contains("Option") => "text[]",
         "as `T`, with `[]`" => "bigint[]",
         several => several.split(", ").next().unwrap_or(several),
     };
-    let table = format!("t{}", TABLE.iter().position(|line| line.rust == rust).unwrap());
-    let create = format!("CREATE TABLE {table} (n BIGINT, x {column})");
-    runtime.block_on(db.execute(RuntimeSql(create)).into_future()).unwrap();
-    let config = Config { cases: 12, failure_persistence: None, ..Config::default() };
-    let checked = TestRunner::new(config).run(&proptest::collection::vec(strategy, 1..24), |values| {
-        let read = runtime.block_on(through(db, &table, &values));
-        prop_assert_eq!(read.map_err(|error| TestCaseError::fail(error.to_string()))?, values);
-        Ok(())
-    });
-    checked.unwrap_or_else(|error| panic!("{rust} in a column of {column}: {error}"));
-}
-
-/// Inserts the values into an empty table, and reads them.
-async fn through<T>(db: &Database, table: &str, values: &[T]) -> Result<Vec<T>, DbError>
-where
-    T: Encode + for<'r> Decode<'r> + Sync,
-{
-    db.execute(RuntimeSql(format!("DELETE FROM {table}"))).await?;
-    db.execute_many(RuntimeSql(format!("INSERT INTO {table} VALUES ($1, $2)")), (0i64..).zip(values)).await?;
-    let mut read = Vec::new();
-    db.query(RuntimeSql(format!("SELECT x FROM {table} ORDER BY n")))
-        .for_each(|row| {
-            read.push(row.get(0)?);
-            Ok(())
-        })
-        .await?;
-    Ok(read)
+    scene.reads_back(rust, column, strategy);
 }
 
 async fn is_refused_without_arrays(db: &Database, rust: &str) {
@@ -141,109 +108,6 @@ async fn is_refused_without_arrays(db: &Database, rust: &str) {
     let error = db.query("SELECT $1").bind(vec![1i64]).fetch_scalar::<String>().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Encode);
     assert!(error.suggested_fixes().join(" ").contains("Json(values)"), "{error:?}");
-}
-
-/// PostgreSQL's text has no NUL.
-fn text() -> impl Strategy<Value = String> {
-    any::<String>().prop_map(|text| if on_postgres() { text.replace('\0', "") } else { text })
-}
-
-fn interval() -> impl Strategy<Value = Interval> {
-    let any = (any::<i32>(), any::<i32>(), any::<i64>());
-    any.prop_map(|(months, days, microseconds)| Interval { months, days, microseconds })
-}
-
-/// Days of the years 0 to 9999 since 1970-01-01, which both databases have.
-fn days() -> impl Strategy<Value = i32> {
-    -719_528..=2_932_896
-}
-
-/// Nanoseconds since midnight, in the steps of the database.
-fn time_of_day() -> impl Strategy<Value = u64> {
-    (0..86_400_000_000_000u64).prop_map(stepped)
-}
-
-/// Seconds and nanoseconds since 1970-01-01, of the years 0 to 9999; that jiff's instants end two days earlier is not looked
-/// for here.
-fn instant() -> impl Strategy<Value = (i64, u32)> {
-    (-62_167_219_200..=253_402_200_000i64, (0..1_000_000_000u64).prop_map(|nanoseconds| stepped(nanoseconds) as u32))
-}
-
-fn stepped(nanoseconds: u64) -> u64 {
-    nanoseconds - nanoseconds % differs(1, 1000)
-}
-
-fn chrono_date(days: i32) -> chrono::NaiveDate {
-    chrono::NaiveDate::from_epoch_days(days).unwrap()
-}
-
-fn chrono_time(nanoseconds: u64) -> chrono::NaiveTime {
-    let (seconds, fraction) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
-    chrono::NaiveTime::from_num_seconds_from_midnight_opt(seconds as u32, fraction as u32).unwrap()
-}
-
-fn chrono_instant((seconds, nanoseconds): (i64, u32)) -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp(seconds, nanoseconds).unwrap()
-}
-
-fn jiff_instant((seconds, nanoseconds): (i64, u32)) -> jiff::Timestamp {
-    jiff::Timestamp::from_second(seconds).unwrap() + Duration::from_nanos(nanoseconds.into())
-}
-
-fn jiff_civil(at: (i64, u32)) -> jiff::civil::DateTime {
-    jiff::tz::Offset::UTC.to_datetime(jiff_instant(at))
-}
-
-fn time_instant((seconds, nanoseconds): (i64, u32)) -> time::OffsetDateTime {
-    time::OffsetDateTime::from_unix_timestamp(seconds).unwrap().replace_nanosecond(nanoseconds).unwrap()
-}
-
-/// No floating-point numbers: PostgreSQL makes decimals of them.
-fn json() -> impl Strategy<Value = serde_json::Value> {
-    use serde_json::Value;
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        "[^\\x00]{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec(("[^\\x00]{0,4}", inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
-        ]
-    })
-}
-
-/// Types that share a line of the table with the one that has random values.
-#[tokio::test]
-async fn the_others_of_a_line_read_back() {
-    async fn read_back<T>(db: &Database, column: &str, values: Vec<T>)
-    where
-        T: Encode + for<'r> Decode<'r> + Debug + PartialEq + Sync,
-    {
-        let table = format!("of_{}", column.replace(['[', ']', ' '], "_"));
-        db.execute(RuntimeSql(format!("CREATE TABLE IF NOT EXISTS {table} (n BIGINT, x {column})"))).await.unwrap();
-        assert_eq!(through(db, &table, &values).await.unwrap(), values, "{column}");
-    }
-    let (db, _place) = montrs_tests::open().await;
-    let instants = [(0, 0), (-1_000_000_000, 999_999_000), (1_700_000_000, 1000)].map(chrono_instant);
-    let two_hours = chrono::FixedOffset::east_opt(7200).unwrap();
-    read_back(&db, "BIGINT", vec![isize::MIN, -1, 0, isize::MAX]).await;
-    read_back(&db, "BIGINT", vec![0, isize::MAX as usize]).await;
-    read_back(&db, "TIMESTAMPTZ", instants.map(|at| at.with_timezone(&two_hours)).to_vec()).await;
-    read_back(&db, "TIMESTAMPTZ", instants.map(|at| at.with_timezone(&chrono::Local)).to_vec()).await;
-    let utc = [(0, 0), (-1, 1000)].map(|at| time::UtcDateTime::from(time_instant(at)));
-    read_back(&db, "TIMESTAMPTZ", utc.to_vec()).await;
-    if db.capability(Capability::ARRAYS) == 1 {
-        read_back(&db, "uuid[]", vec![vec![], vec![uuid::Uuid::nil(), uuid::Uuid::max()]]).await;
-        read_back(&db, "boolean[]", vec![vec![Some(true), None, Some(false)], vec![]]).await;
-        read_back(&db, "double precision[]", vec![vec![f64::INFINITY, f64::MIN, -0.5, f64::MIN_POSITIVE]]).await;
-        read_back(&db, "real[]", vec![vec![f32::NEG_INFINITY, f32::MAX, 0.5]]).await;
-        read_back(&db, "date[]", vec![vec![chrono_date(-719_528), chrono_date(0), chrono_date(2_932_896)]]).await;
-        read_back(&db, "timestamptz[]", vec![instants.to_vec()]).await;
-        read_back(&db, "smallint[]", vec![[i16::MIN, 0, i16::MAX]]).await;
-    }
 }
 
 #[tokio::test]
@@ -286,9 +150,9 @@ async fn each_family_of_addresses_is_told_from_the_other() {
 fn page() -> String {
     let mut out = String::from(
         "# Types\n\n\
-         What a Rust type is bound as and read from. Random values of the first type of each line, and some of the others, were written to\n\
-         its first column and read back through each driver; where it says `T`, that was an integer or text. This page is written by the\n\
-         test that does so, `tests/tests/types.rs`. Other columns are read too where nothing is lost: an `i32` from a `bigint`, if the\n\
+         What a Rust type is bound as and read from. Random values of each type that owns what it holds are written to the column of its line\n\
+         and read back through each driver, and so are arrays of each of its types. This page is written by the test that does so, `tests/tests/types.rs`;\n\
+         `tests/tests/typed/variants.rs` has the others of a line. Other columns are read too where nothing is lost: an `i32` from a `bigint`, if the\n\
          number fits; a `String` from a date, a UUID, a decimal or an interval.\n\n\
          | Rust | feature | SQLite | PostgreSQL |\n|---|---|---|---|\n",
     );
