@@ -2,7 +2,7 @@
 
 mod postgres;
 
-use montrs_orm::{Database, DbError, DbErrorKind};
+use montrs_orm::{Database, DbError, DbErrorKind, Value, query};
 use montrs_tests::{Numbers, builder, poll_then_drop};
 use postgres::{schema, with};
 use std::{
@@ -14,6 +14,22 @@ use tokio::time::timeout;
 const DROPS: u64 = 10_000;
 const TASKS: u64 = 4;
 const INSERT: &str = "INSERT INTO t VALUES ($1, 'x')";
+/// A transaction, a statement for itself, rows, and data.
+const SCRIPT: &str = "\
+BEGIN;
+INSERT INTO t SELECT n, 'x' FROM generate_series(0, 199) AS n;
+SELECT * FROM generate_series(1, 1000);
+COMMIT;
+INSERT INTO t SELECT n, 'x' FROM generate_series(0, 199) AS n;
+COPY t FROM stdin;
+10\tx
+199\tx
+\\.
+SELECT count(*) FROM t;
+";
+/// How many kinds of operations there are; the last one fails.
+const KINDS: u64 = 16;
+const FAILS: u64 = KINDS - 1;
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -57,6 +73,23 @@ async fn anything(db: &Database, kind: u64) -> Result<(), DbError> {
             Ok(())
         }
         10 => db.query("SELECT $1::int").bind(kind as i32).describe().await.map(drop),
+        11 => db.script(SCRIPT).await.map(drop),
+        12 => {
+            let mut copy = db.command("copy_in").bind("COPY t FROM STDIN (FORMAT binary)").upload().await?;
+            copy.write_rows((0..200).map(|n| (n, "x"))).await?;
+            copy.finish().await.map(drop)
+        }
+        13 => {
+            // The numbers as text from the middle on: a second COPY, in text.
+            let number = |n: i32| if n < 100 { Value::I32(n) } else { Value::Text(n.to_string()) };
+            let rows = (0..200).map(|n| (number(n), "x"));
+            db.loader_of::<(Value, &str)>("t", &["n", "name"]).rows(rows).await.map(drop)
+        }
+        14 => {
+            let insert = |n: i32| query(INSERT).bind(n);
+            let count = query("SELECT count(*) FROM t").scalar::<i64>();
+            db.pipeline((insert(10), insert(199), count)).await.map(drop)
+        }
         _ => db.transaction(async |tx| tx.execute("SELECT 1/0").await.map(drop)).await,
     }
 }
@@ -64,7 +97,7 @@ async fn anything(db: &Database, kind: u64) -> Result<(), DbError> {
 async fn drop_at_random(db: Database, seed: u64) {
     let mut numbers = Numbers::new(seed);
     while DROPPED.load(Ordering::Relaxed) < DROPS {
-        let (kind, polls) = (numbers.below(12), numbers.below(7) as usize);
+        let (kind, polls) = (numbers.below(KINDS), numbers.below(12) as usize);
         match poll_then_drop(polls, anything(&db, kind)).await {
             None => {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +105,7 @@ async fn drop_at_random(db: Database, seed: u64) {
             Some(end) => {
                 let failed = end.err().map(|error| (error.kind(), error.to_string()));
                 assert!(
-                    failed.is_none() || kind == 11 && failed.as_ref().unwrap().0 == DbErrorKind::Data,
+                    failed.is_none() || kind == FAILS && failed.as_ref().unwrap().0 == DbErrorKind::Data,
                     "{kind}: {failed:?}"
                 );
             }

@@ -1,50 +1,13 @@
 //! PostgreSQL's types, in both directions.
 
 mod postgres;
+#[path = "postgres/values.rs"]
+mod values;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use montrs_orm::{Array, Database, DbErrorKind, Dimension, RuntimeSql, Timestamp, Value, ValueRef};
+use montrs_orm::{DbErrorKind, RuntimeSql, Timestamp, Value};
 use postgres::open;
-use rust_decimal::Decimal;
 use uuid::Uuid;
-
-fn other(text: &str) -> Value {
-    Value::OtherText(text.into())
-}
-
-fn decimal(text: &str) -> Value {
-    Value::Decimal(text.into())
-}
-
-fn array(dimensions: &[(u32, i32)], elements: &[Value]) -> Value {
-    let dimensions: Vec<Dimension> =
-        dimensions.iter().map(|(len, lower_bound)| Dimension { len: *len, lower_bound: *lower_bound }).collect();
-    let elements = elements.iter().map(|element| element.as_ref().expect("a value"));
-    Value::Array(Array::encode(&dimensions, elements).expect("an array"))
-}
-
-/// Reads a literal of the type, and sends the value back.
-async fn check(db: &Database, type_name: &str, literal: &str, expected: Value) {
-    let mut shown = None;
-    let sql = format!("SELECT '{literal}'::{type_name}");
-    db.query(RuntimeSql(sql))
-        .for_each(|row| {
-            shown = Some(row.get::<Value>(0)?);
-            Ok(())
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{literal}::{type_name}: {error}"));
-    assert_eq!(shown, Some(expected.clone()), "{literal}::{type_name}");
-    let sql = format!("SELECT $1::{type_name}::text = '{literal}'::{type_name}::text, $1::{type_name}");
-    let (is_same, value): (bool, Value) = db
-        .query(RuntimeSql(sql))
-        .bind(&expected)
-        .fetch_one()
-        .await
-        .unwrap_or_else(|error| panic!("$1::{type_name} = {expected:?}: {error}"));
-    assert!(is_same, "{literal}::{type_name} changed on its way");
-    assert_eq!(value, expected, "{literal}::{type_name}");
-}
+use values::{array, check, decimal, other};
 
 #[tokio::test]
 async fn every_type_is_read_and_sent() {
@@ -209,6 +172,35 @@ async fn the_ends_of_every_type_are_read_and_sent() {
     }
 }
 
+/// PostgreSQL has them since version 17.
+#[tokio::test]
+async fn infinite_intervals_are_the_ends_of_all_three_numbers() {
+    let db = open("infinite_intervals").await;
+    let ends = [
+        ("infinity", Value::Interval { months: i32::MAX, days: i32::MAX, microseconds: i64::MAX }),
+        ("-infinity", Value::Interval { months: i32::MIN, days: i32::MIN, microseconds: i64::MIN }),
+    ];
+    let version: i32 = db.query("SELECT current_setting('server_version_num')::int").fetch_scalar().await.unwrap();
+    if version < 170_000 {
+        let unknown = db.execute("SELECT 'infinity'::interval").await.unwrap_err();
+        assert_eq!(unknown.sqlstate(), Some("22007"));
+        return;
+    }
+    db.execute("CREATE TABLE t (lasts interval)").await.unwrap();
+    for (literal, value) in ends {
+        check(&db, "interval", literal, value.clone()).await;
+        check(&db, "interval[]", &format!("{{{literal}}}"), array(&[(1, 1)], std::slice::from_ref(&value))).await;
+        // As text too: for a column of text, and in a COPY.
+        let text: String = db.query("SELECT $1::text").bind(&value).fetch_scalar().await.unwrap();
+        assert_eq!(text, literal);
+        let mut copy = db.command("copy_in").bind("COPY t FROM STDIN").upload().await.unwrap();
+        copy.write_rows([[&value]]).await.unwrap();
+        copy.finish().await.unwrap();
+        let found: Vec<Value> = db.query("DELETE FROM t RETURNING lasts").fetch_all().await.unwrap();
+        assert_eq!(found, [value]);
+    }
+}
+
 #[tokio::test]
 async fn every_type_can_be_null() {
     let db = open("every_null").await;
@@ -239,81 +231,6 @@ async fn every_type_can_be_null() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((is_null, value, all), (true, Value::Null, Value::Null), "{name}");
         assert_eq!(one, array(&[(1, 1)], &[Value::Null]), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn arrays_of_every_type_are_read_and_sent() {
-    let db = open("every_array").await;
-    for sql in [
-        "CREATE TYPE mood AS ENUM ('sad', 'so happy')",
-        "CREATE TYPE pair AS (a int4, b text)",
-        "CREATE DOMAIN age AS int4",
-        "CREATE TYPE span AS RANGE (subtype = float8)",
-    ] {
-        db.execute(sql).await.unwrap();
-    }
-    let (second, infinity) =
-        (Timestamp { seconds: 1, nanoseconds: 0 }, Timestamp { seconds: i64::MAX, nanoseconds: 0 });
-    let some = |n: i32| Value::I32(n);
-    let text = |text: &str| Value::Text(text.into());
-    for (type_name, literal, value) in [
-        ("int4[]", "{1,NULL,3}", array(&[(3, 1)], &[some(1), Value::Null, some(3)])),
-        ("int4[]", "{}", array(&[], &[])),
-        ("int4[]", "[0:1][-1:0]={{1,2},{3,4}}", array(&[(2, 0), (2, -1)], &[some(1), some(2), some(3), some(4)])),
-        (
-            "text[]",
-            "{\"a b\",NULL,\"NULL\",\"\"}",
-            array(&[(4, 1)], &[text("a b"), Value::Null, text("NULL"), text("")]),
-        ),
-        ("numeric[]", "{1.50,NaN,NULL}", array(&[(3, 1)], &[decimal("1.50"), decimal("NaN"), Value::Null])),
-        ("bool[]", "{t,f}", array(&[(2, 1)], &[Value::Bool(true), Value::Bool(false)])),
-        ("float8[]", "{-0.5}", array(&[(1, 1)], &[Value::F64(-0.5)])),
-        ("bytea[]", "{\"\\\\x00ff\"}", array(&[(1, 1)], &[Value::Bytes(vec![0, 255])])),
-        ("date[]", "{2024-02-29}", array(&[(1, 1)], &[Value::Date(19_782)])),
-        (
-            "uuid[]",
-            "{00000000-0000-0000-0000-000000000001}",
-            array(&[(1, 1)], &[Value::Uuid(*Uuid::from_u128(1).as_bytes())]),
-        ),
-        ("jsonb[]", "{\"[1, 2]\"}", array(&[(1, 1)], &[Value::Json("[1, 2]".into())])),
-        ("inet[]", "{10.0.0.1,::1}", array(&[(2, 1)], &[other("10.0.0.1"), other("::1")])),
-        ("mood[]", "{sad,\"so happy\"}", array(&[(2, 1)], &[text("sad"), text("so happy")])),
-        ("box[]", "{(3,4),(1,2);(1,1),(0,0)}", array(&[(2, 1)], &[other("(3,4),(1,2)"), other("(1,1),(0,0)")])),
-        ("int2[]", "{-1,2}", array(&[(2, 1)], &[Value::I16(-1), Value::I16(2)])),
-        ("int8[]", "{9223372036854775807}", array(&[(1, 1)], &[Value::I64(i64::MAX)])),
-        ("oid[]", "{4294967295}", array(&[(1, 1)], &[Value::I64(4_294_967_295)])),
-        ("float4[]", "{0.5,NULL}", array(&[(2, 1)], &[Value::F32(0.5), Value::Null])),
-        ("varchar[]", "{a,\"b,c\"}", array(&[(2, 1)], &[text("a"), text("b,c")])),
-        ("char(2)[]", "{\"a \"}", array(&[(1, 1)], &[text("a ")])),
-        ("name[]", "{pg_class}", array(&[(1, 1)], &[text("pg_class")])),
-        ("json[]", "{\"{\\\"a\\\": 1.00}\"}", array(&[(1, 1)], &[Value::Json("{\"a\": 1.00}".into())])),
-        ("time[]", "{01:00:00}", array(&[(1, 1)], &[Value::Time(3_600_000_000_000)])),
-        ("timestamp[]", "{\"1970-01-01 00:00:01\"}", array(&[(1, 1)], &[Value::Timestamp(second)])),
-        (
-            "timestamptz[]",
-            "{\"1970-01-01 00:00:01+00\",infinity}",
-            array(&[(2, 1)], &[Value::TimestampTz(second), Value::TimestampTz(infinity)]),
-        ),
-        ("interval[]", "{\"1 day\"}", array(&[(1, 1)], &[Value::Interval { months: 0, days: 1, microseconds: 0 }])),
-        ("timetz[]", "{12:00:00+02}", array(&[(1, 1)], &[other("12:00:00+02")])),
-        ("cidr[]", "{10.0.0.0/8}", array(&[(1, 1)], &[other("10.0.0.0/8")])),
-        ("macaddr[]", "{08:00:2b:01:02:03}", array(&[(1, 1)], &[other("08:00:2b:01:02:03")])),
-        ("bit(3)[]", "{101,NULL}", array(&[(2, 1)], &[other("101"), Value::Null])),
-        ("varbit[]", "{10,1}", array(&[(2, 1)], &[other("10"), other("1")])),
-        ("money[]", "{$1.50}", array(&[(1, 1)], &[other("$1.50")])),
-        ("xml[]", "{\"<a b=\\\"c\\\"/>\"}", array(&[(1, 1)], &[other("<a b=\"c\"/>")])),
-        ("point[]", "{\"(1,2)\",\"(3,4)\"}", array(&[(2, 1)], &[other("(1,2)"), other("(3,4)")])),
-        ("polygon[]", "{\"((1,2),(3,4))\"}", array(&[(1, 1)], &[other("((1,2),(3,4))")])),
-        ("circle[]", "{\"<(1,2),3>\"}", array(&[(1, 1)], &[other("<(1,2),3>")])),
-        ("tsvector[]", "{\"''a'' ''b''\"}", array(&[(1, 1)], &[other("'a' 'b'")])),
-        ("int4range[]", "{\"[1,5)\",empty}", array(&[(2, 1)], &[other("[1,5)"), other("empty")])),
-        ("nummultirange[]", "{\"{[1,2),[5,6)}\"}", array(&[(1, 1)], &[other("{[1,2),[5,6)}")])),
-        ("pair[]", "{\"(1,\\\"x y\\\")\",NULL}", array(&[(2, 1)], &[other("(1,\"x y\")"), Value::Null])),
-        ("age[]", "{7}", array(&[(1, 1)], &[Value::I32(7)])),
-        ("span[]", "{\"[1,2)\"}", array(&[(1, 1)], &[other("[1,2)")])),
-    ] {
-        check(&db, type_name, literal, value).await;
     }
 }
 
@@ -379,60 +296,6 @@ async fn extensions_types_are_text() {
     let number = db.query("SELECT 'a.b'::ltree").fetch_scalar::<i32>().await.unwrap_err();
     assert_eq!(number.kind(), DbErrorKind::Decode);
     assert_eq!(db.query("SELECT 7, 'a.b'::ltree").fetch_scalar::<i32>().await.unwrap(), 7);
-}
-
-#[tokio::test]
-async fn what_a_user_expects_of_a_parameter_works() {
-    let db = open("expected_parameters").await;
-    db.execute(
-        "CREATE TABLE t (i8 int8, n numeric, f float8, u uuid, j jsonb, a inet, d date, ts timestamptz, b bool)",
-    )
-    .await
-    .unwrap();
-    let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-    let now: DateTime<Utc> = "2024-02-29T12:00:00.123456Z".parse().unwrap();
-    db.execute("INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-        .bind(7i32)
-        .bind(8)
-        .bind(9)
-        .bind(uuid)
-        .bind("{\"a\": 1}")
-        .bind("127.0.0.1")
-        .bind("2024-02-29")
-        .bind(now)
-        .bind(true)
-        .await
-        .unwrap();
-    let row: (i64, Decimal, f64, Uuid, serde_json::Value, String, NaiveDate, DateTime<Utc>, bool) =
-        db.query("SELECT * FROM t").fetch_one().await.unwrap();
-    let date = NaiveDate::from_ymd_opt(2024, 2, 29).unwrap();
-    let expected = (
-        7,
-        Decimal::from(8),
-        9.0,
-        uuid.parse().unwrap(),
-        serde_json::json!({"a": 1}),
-        "127.0.0.1".to_owned(),
-        date,
-        now,
-        true,
-    );
-    assert_eq!(row, expected);
-    let time = NaiveTime::from_hms_micro_opt(1, 2, 3, 4).unwrap();
-    let (t, ts): (NaiveTime, NaiveDateTime) =
-        db.query("SELECT $1::time, $2::timestamp").bind(time).bind(date.and_time(time)).fetch_one().await.unwrap();
-    assert_eq!((t, ts), (time, date.and_time(time)));
-    let local = db.query("SELECT $1::timestamptz").bind(date.and_time(time)).fetch_scalar::<DateTime<Utc>>().await;
-    assert_eq!(local.unwrap_err().kind(), DbErrorKind::Encode);
-    assert_eq!(db.query("SELECT 'n' || $1").bind(5).fetch_scalar::<String>().await.unwrap(), "n5");
-    let ids = array(&[(2, 1)], &[Value::I64(1), Value::I64(3)]);
-    let found: Vec<i32> = db
-        .query("SELECT n FROM generate_series(1, 3) AS n WHERE n = ANY($1)")
-        .bind(ValueRef::clone(&ids.as_ref().unwrap()))
-        .fetch_all()
-        .await
-        .unwrap();
-    assert_eq!(found, [1, 3]);
 }
 
 #[tokio::test]

@@ -46,6 +46,9 @@ pub(crate) fn value(value: ValueRef<'_>, out: &mut String) {
             datetime::write_timestamp(v, "+00", out);
             Ok(())
         }
+        // The infinite ones, of PostgreSQL since version 17.
+        ValueRef::Interval { months: i32::MAX, days: i32::MAX, microseconds: i64::MAX } => out.write_str("infinity"),
+        ValueRef::Interval { months: i32::MIN, days: i32::MIN, microseconds: i64::MIN } => out.write_str("-infinity"),
         ValueRef::Interval { months, days, microseconds } => {
             write!(out, "{months} mons {days} days {microseconds} us")
         }
