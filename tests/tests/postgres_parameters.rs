@@ -6,7 +6,8 @@ mod values;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use montrs_orm::{DbErrorKind, RuntimeSql, Value, ValueRef};
-use postgres::open;
+use montrs_tests::builder;
+use postgres::{open, schema, with};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use values::array;
@@ -158,4 +159,40 @@ async fn numbers_go_to_every_type_that_has_them() {
     // What is no integer is none.
     let refused = db.query("SELECT $1::int8").bind(1.5).fetch_scalar::<Value>().await.unwrap_err();
     assert_eq!(refused.kind(), DbErrorKind::Data);
+}
+
+/// The server reads a parameter before it looks at whether the statement is still right.
+#[tokio::test]
+async fn what_fits_a_column_is_taken_also_after_the_column_has_become_another() {
+    for parameter in ["prepared_statements=named", "prepared_statements=unnamed"] {
+        let url = with(&schema("column_becomes_another").await, parameter);
+        let db = builder(&url).max_connections(1).connect().await.unwrap();
+        let insert = "INSERT INTO t VALUES ($1)";
+        for (type_name, text) in [
+            ("json", "{}"),
+            ("uuid", "67e55044-10b1-426f-9247-bb680e5fe0c8"),
+            ("date", "2024-02-29"),
+            ("int2", "7"),
+            ("text", "x"),
+        ] {
+            db.execute("DROP TABLE IF EXISTS t").await.unwrap();
+            db.execute(RuntimeSql(format!("CREATE TABLE t (v {type_name})"))).await.unwrap();
+            let inserted = db.execute(insert).bind(text).await;
+            inserted.unwrap_or_else(|error| panic!("{type_name}, {parameter}: {error}"));
+            // What fits no column is told as before, and spoils nothing.
+            if type_name != "text" {
+                assert_eq!(db.execute(insert).bind("no such thing").await.unwrap_err().kind(), DbErrorKind::Data);
+            }
+        }
+        // In a transaction that cannot be put right at once, but the next time.
+        db.execute("ALTER TABLE t ALTER v TYPE json USING NULL").await.unwrap();
+        db.execute(insert).bind("{}").await.unwrap();
+        db.execute("ALTER TABLE t ALTER v TYPE inet USING NULL").await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        assert!(tx.execute(insert).bind("::1").await.is_err(), "{parameter}");
+        tx.rollback().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(insert).bind("::1").await.unwrap_or_else(|error| panic!("{parameter}: {error}"));
+        tx.commit().await.unwrap();
+    }
 }

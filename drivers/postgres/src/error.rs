@@ -96,6 +96,8 @@ impl Report {
             // Before it is bound, a statement is only analysed, and that only where something has changed since it was prepared: a
             // table or column is gone, or has a type that does not go with the parameter's. 42501 is a matter of permissions.
             || (!is_bound && self.sqlstate.starts_with("42") && self.sqlstate != "42501")
+            // Before all that, it reads the parameters, as of the types that they had when it was prepared.
+            || (!is_bound && matches!(self.sqlstate.as_str(), "22P02" | "22003" | "22007" | "22008"))
     }
 
     /// The error, of a statement with this text.
