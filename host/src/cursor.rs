@@ -85,6 +85,12 @@ impl<'e> Cursor<'e> {
         self.rows_at_hand() > 0
     }
 
+    /// Whether the database has more rows than those at hand.
+    #[inline]
+    pub(crate) fn has_more(&self) -> bool {
+        self.session.has_more()
+    }
+
     /// Reads all rows that are left.
     pub(crate) async fn each(&mut self, mut read: impl FnMut(Row<'_>) -> Result<(), DbError>) -> Result<(), DbError> {
         while self.fill().await? {

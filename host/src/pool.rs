@@ -88,8 +88,8 @@ impl Pool {
     #[inline]
     pub(crate) fn try_acquire(&self, at: &'static Location<'static>) -> Option<PooledSession> {
         let mut lease = self.lease(self.0.permits.try_acquire().ok()?, at);
-        let may_be_had = lease.is_fresh && self.0.hooks.before_acquire.is_none();
-        if let Some(connection) = lease.connection.as_mut().filter(|_| may_be_had)
+        let has_hook = self.0.hooks.before_acquire.is_some();
+        if let Some(connection) = lease.connection.as_mut().filter(|connection| connection.is_fresh && !has_hook)
             && (connection.is_set_up || connection.session.is_clean())
         {
             connection.is_set_up = false;
@@ -155,16 +155,15 @@ impl Pool {
         let mut connection = connections.idle.pop();
         drop(connections);
         permit.forget();
-        let mut is_fresh = false;
         if let Some(connection) = &mut connection {
-            is_fresh = now.saturating_duration_since(connection.used) < self.0.options.check_after;
+            connection.is_fresh = now.saturating_duration_since(connection.used) < self.0.options.check_after;
             connection.idle_since = None;
             // Of one that has to give a sign of life first, that is noted after it.
-            if is_fresh {
+            if connection.is_fresh {
                 connection.used = now;
             }
         }
-        Lease { pool: self.clone(), number, connection, is_fresh }
+        Lease { pool: self.clone(), number, connection }
     }
 
     /// Refuses all callers from now on, and ends the idle connections in an orderly way; the others are ended when they are

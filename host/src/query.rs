@@ -430,7 +430,9 @@ impl<'e> IntoFuture for Query<'e> {
         Box::pin(async move {
             let is_pooled = matches!(self.source, Source::Pool(..));
             let mut cursor = self.start(0).await?;
-            cursor.each(|_| Ok(())).await?;
+            if cursor.has_row_at_hand() || cursor.has_more() {
+                cursor.each(|_| Ok(())).await?;
+            }
             if is_pooled && cursor.session_is_in_transaction() {
                 return Err(left_open("statement").in_statement(cursor.sql()));
             }

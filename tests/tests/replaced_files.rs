@@ -2,7 +2,8 @@
 
 use montrs_orm::{AiError, Connection, Database, DbError, DbErrorKind};
 use montrs_tests::{TestFile, builder};
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
+use tokio::time::sleep;
 
 /// A file with a table of one row, open in a pool of two connections, one of which was checked out.
 async fn open_file(journal: &str) -> (TestFile, Database, Connection) {
@@ -29,6 +30,9 @@ fn assert_moved(error: &DbError, file: &TestFile) {
     assert!(error.suggested_fixes().join("\n").contains("in use"), "{:?}", error.suggested_fixes());
 }
 
+/// Where the state of a file does not tell that it was moved, its path is looked up after a millisecond.
+const UNTIL_NOTICED: Duration = Duration::from_millis(2);
+
 /// What would be written to it would be gone with the last connection.
 #[tokio::test]
 async fn nothing_is_written_to_a_file_that_was_moved_or_removed() {
@@ -40,6 +44,7 @@ async fn nothing_is_written_to_a_file_that_was_moved_or_removed() {
                 fs::remove_file(file.path()).unwrap();
             } else {
                 fs::rename(file.path(), &moved).unwrap();
+                sleep(UNTIL_NOTICED).await;
             }
             let error = connection.execute("INSERT INTO t VALUES (2)").await.unwrap_err();
             assert_moved(&error, &file);
@@ -64,6 +69,23 @@ async fn nothing_is_written_to_a_file_that_was_moved_or_removed() {
             assert_eq!(db.query("SELECT x FROM t").fetch_all::<i64>().await.unwrap(), [1, 3], "{journal}");
             assert_eq!(db.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok");
         }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_file_whose_directory_was_moved() {
+    for journal in JOURNALS {
+        let (file, db, mut connection) = open_file(journal).await;
+        let directory = file.path().parent().unwrap().to_owned();
+        let moved = directory.with_file_name(format!("{}-moved", directory.file_name().unwrap().to_str().unwrap()));
+        connection.execute("INSERT INTO t VALUES (2)").await.unwrap();
+        fs::rename(&directory, &moved).unwrap();
+        sleep(UNTIL_NOTICED).await;
+        let refused = connection.execute("INSERT INTO t VALUES (3)").await;
+        drop(connection);
+        fs::rename(&moved, &directory).unwrap();
+        assert_moved(&refused.unwrap_err(), &file);
+        assert_eq!(db.query("SELECT x FROM t").fetch_all::<i64>().await.unwrap(), [1, 2], "{journal}");
     }
 }
 

@@ -9,8 +9,10 @@ use crate::{
     coroutine::{self, Pause, Place},
     one_copy::{self, Opening},
 };
+use kept::{Kept, Ours, kept, log};
 use libsqlite3_sys as ffi;
 use log::Log;
+use presence::Presence;
 use std::{
     ffi::{CStr, CString, c_int, c_void},
     path::Path,
@@ -18,7 +20,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+mod kept;
 mod log;
+#[cfg_attr(not(target_os = "linux"), path = "vfs/no_presence.rs")]
+mod presence;
 
 /// What `xOpen` fails with where another copy of SQLite has the file open: an extended code of our own.
 pub(crate) const OPEN_ELSEWHERE: c_int = ffi::SQLITE_CANTOPEN | (200 << 8);
@@ -43,9 +48,6 @@ struct Methods {
     /// Where in a file what is ours begins, behind what is the system's.
     ours: usize,
 }
-
-/// What is ours in each file: null, unless it is a write-ahead log.
-type Ours = *mut Log;
 
 /// The name of the file system to open with, for the system's own of this name or for its default one; `None` where there
 /// is none of this name.
@@ -144,11 +146,14 @@ unsafe extern "C" fn open(
     let methods = ours(methods, ours_begin(system));
     // SAFETY: as above.
     unsafe { (*file).pMethods = &raw const methods.methods };
-    let is_log = flags & ffi::SQLITE_OPEN_WAL != 0;
-    let log = if is_log { Box::into_raw(Box::<Log>::default()) } else { ptr::null_mut() };
+    let kept = match path {
+        _ if flags & ffi::SQLITE_OPEN_WAL != 0 => Some(Kept::Log(Log::default())),
+        path => path.and_then(Presence::of).map(Kept::Database),
+    };
+    let kept = kept.map_or(ptr::null_mut(), |kept| Box::into_raw(Box::new(kept)));
     // SAFETY: SQLite has made room for a file of the size that `vfs` tells, so this is inside, and it is aligned as SQLite's
     // memory and `ours_begin` are.
-    unsafe { file.byte_add(methods.ours).cast::<Ours>().write(log) };
+    unsafe { file.byte_add(methods.ours).cast::<Ours>().write(kept) };
     code
 }
 
@@ -183,18 +188,6 @@ fn ours(system: &'static ffi::sqlite3_io_methods, ours: usize) -> &'static Metho
 unsafe fn system(file: *mut ffi::sqlite3_file) -> &'static ffi::sqlite3_io_methods {
     // SAFETY: `open` has given the file these methods, which are the first field of a `Methods`.
     unsafe { &*(*file).pMethods.cast::<Methods>() }.system
-}
-
-/// The file as a write-ahead log, if it is one.
-///
-/// # Safety
-///
-/// As for [`system`]; and what this has answered before for this file is not used any more.
-unsafe fn log<'a>(file: *mut ffi::sqlite3_file) -> Option<&'a mut Log> {
-    // SAFETY: `open` has given the file these methods, which are the first field of a `Methods`.
-    let ours = unsafe { &*(*file).pMethods.cast::<Methods>() }.ours;
-    // SAFETY: `open` has written there null, or a log that lives until `close`.
-    unsafe { file.byte_add(ours).cast::<Ours>().read().as_mut() }
 }
 
 /// Writes to a file as the system does.
@@ -316,12 +309,20 @@ unsafe extern "C" fn lock_shared(file: *mut ffi::sqlite3_file, first: c_int, cou
     // SAFETY: SQLite calls this for a file that `open` has opened.
     let system = unsafe { system(file) };
     if first == WRITE_LOCK && flags == ffi::SQLITE_SHM_LOCK | ffi::SQLITE_SHM_EXCLUSIVE {
-        let mut has_moved: c_int = 0;
-        if let Some(control) = system.xFileControl {
-            // SAFETY: the file is SQLite's own, and the question is answered by an int.
-            unsafe { control(file, ffi::SQLITE_FCNTL_HAS_MOVED, (&raw mut has_moved).cast()) };
-        }
-        if has_moved != 0 {
+        let look_up = || {
+            let mut has_moved: c_int = 0;
+            if let Some(control) = system.xFileControl {
+                // SAFETY: the file is SQLite's own, and the question is answered by an int.
+                unsafe { control(file, ffi::SQLITE_FCNTL_HAS_MOVED, (&raw mut has_moved).cast()) };
+            }
+            has_moved != 0
+        };
+        // SAFETY: as above; what is answered is used here only.
+        let has_moved = match unsafe { kept(file) } {
+            Some(Kept::Database(presence)) => presence.has_moved(look_up),
+            _ => look_up(),
+        };
+        if has_moved {
             return ffi::SQLITE_READONLY_DBMOVED;
         }
     }
@@ -335,17 +336,17 @@ unsafe extern "C" fn lock_shared(file: *mut ffi::sqlite3_file, first: c_int, cou
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     // A header that is held back now is one of a transaction that was not committed.
     // SAFETY: SQLite calls this for a file that `open` has opened; what is answered is used here only.
-    let log = unsafe { log(file) }.map(ptr::from_mut);
+    if let Some(kept) = unsafe { kept(file) } {
+        // Before the file is closed: where a file is open, another copy of SQLite does not open it.
+        // SAFETY: `open` has made it of a box, and nothing asks for it any more: to close a file, the system uses methods of its own.
+        drop(unsafe { Box::from_raw(kept) });
+    }
     // SAFETY: as above.
     let code = match unsafe { system(file) }.xClose {
         // SAFETY: the argument is SQLite's own.
         Some(close) => unsafe { close(file) },
         None => ffi::SQLITE_OK,
     };
-    if let Some(log) = log {
-        // SAFETY: `open` has made it of a box; a closed file has no methods that could find it.
-        drop(unsafe { Box::from_raw(log) });
-    }
     one_copy::closed(file.addr());
     code
 }

@@ -28,8 +28,6 @@ pub(super) struct Lease {
     pub(super) pool: Pool,
     pub(super) number: usize,
     pub(super) connection: Option<Box<Pooled>>,
-    /// Whether it was used so lately that it is given out without a check.
-    pub(super) is_fresh: bool,
 }
 
 /// A connection of the pool.
@@ -37,6 +35,8 @@ pub(super) struct Pooled {
     pub(super) session: Session,
     /// When it was checked out last.
     pub(super) used: Instant,
+    /// Whether that was so lately that it is given out without a check. (Not in the lease, which is moved about.)
+    pub(super) is_fresh: bool,
     /// When it has been open for as long as it may; `None` is never.
     pub(super) expires: Option<Instant>,
     /// It is ready for its next user: it was opened or reset, and the hook for that has run, which may have changed it.
@@ -129,7 +129,7 @@ impl Lease {
         let Some(connection) = &mut self.connection else { return false };
         // Connections come back clean; this is for one whose reset was cut off with its runtime.
         let is_left_over = !connection.is_set_up && !connection.session.is_clean();
-        if self.is_fresh && !is_left_over {
+        if connection.is_fresh && !is_left_over {
             return true;
         }
         // What is left of the time is for a new one.
@@ -139,7 +139,7 @@ impl Lease {
                 self.renew().await?;
             }
             match &mut self.connection {
-                Some(connection) if !self.is_fresh => connection.session.ping().await,
+                Some(connection) if !connection.is_fresh => connection.session.ping().await,
                 _ => Ok(()),
             }
         };
@@ -202,8 +202,8 @@ impl Lease {
             tokio::time::sleep(pause.mul_f64(0.5 + random() / 2.0).min(left)).await;
             pause = LONGEST_PAUSE.min(2 * pause);
             self.connection = self.pool.connections().idle.pop();
-            self.is_fresh = false;
-            if self.connection.is_some() {
+            if let Some(connection) = &mut self.connection {
+                connection.is_fresh = false;
                 if self.is_usable().await {
                     return Ok(());
                 }
@@ -263,6 +263,7 @@ impl Lease {
         self.connection = Some(Box::new(Pooled {
             session,
             used: now,
+            is_fresh: false,
             expires: self.pool.0.options.expires(now),
             is_set_up: true,
             idle_since: None,

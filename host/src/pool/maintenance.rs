@@ -54,9 +54,10 @@ impl Pool {
                 || !may_idle && options.idle_timeout.is_some_and(|timeout| idle >= timeout)
         })?;
         self.0.permits.try_acquire().ok()?.forget();
-        let connection = Some(connections.idle.remove(index));
+        let mut connection = connections.idle.remove(index);
+        connection.is_fresh = false;
         let number = connections.holders.enter(Holder { at: None, since: now });
-        Some(Lease { pool: self.clone(), number, connection, is_fresh: false })
+        Some(Lease { pool: self.clone(), number, connection: Some(connection) })
     }
 
     /// The right to a connection, where there are fewer than there should be.
@@ -72,7 +73,7 @@ impl Pool {
         }
         permit.forget();
         let number = connections.holders.enter(Holder { at: None, since: Instant::now() });
-        Some(Lease { pool: self.clone(), number, connection: None, is_fresh: false })
+        Some(Lease { pool: self.clone(), number, connection: None })
     }
 }
 
