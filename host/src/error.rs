@@ -1,113 +1,9 @@
 //! The error of everything here.
 
-use crate::{error_mark::marked, script::Place};
-use montrs_driver_abi::{DriverError, ErrorKind, ErrorRecord, abi_stable::std_types::RString};
+use crate::{DbErrorKind, error_mark::marked, script::Place};
+use montrs_driver_abi::{DriverError, ErrorRecord, abi_stable::std_types::RString};
 use montrs_driver_loader::{LoadError, LoadErrorKind};
 use std::fmt;
-
-/// What went wrong, as far as a program needs to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DbErrorKind {
-    /// The database refused or failed the statement, and no other kind fits.
-    Query,
-    /// A unique or primary key constraint.
-    UniqueViolation,
-    /// A foreign key constraint.
-    ForeignKeyViolation,
-    /// A NULL where none is allowed.
-    NotNullViolation,
-    /// A check constraint.
-    CheckViolation,
-    /// An exclusion constraint.
-    ExclusionViolation,
-    /// The SQL text cannot be parsed.
-    Syntax,
-    /// A table that does not exist.
-    UndefinedTable,
-    /// A column that does not exist.
-    UndefinedColumn,
-    /// A function that does not exist.
-    UndefinedFunction,
-    /// A name that fits several things.
-    Ambiguous,
-    /// An empty text where a statement is expected.
-    EmptyStatement,
-    /// More than one statement where one is expected.
-    MultipleStatements,
-    /// Parameters that are missing, too many, or unknown by their name.
-    Parameters,
-    /// A value that the database cannot store or compute.
-    Data,
-    /// A text, value or result that is larger than allowed.
-    TooLarge,
-    /// A transaction could not be serialized.
-    Serialization,
-    /// A deadlock.
-    Deadlock,
-    /// A lock was not had within the time allowed.
-    LockTimeout,
-    /// The database is locked by another connection.
-    Busy,
-    /// The operation was cancelled.
-    Cancelled,
-    /// The operation took longer than allowed.
-    Timeout,
-    /// A statement that the transaction's state does not allow.
-    TransactionState,
-    /// No connection could be made.
-    Connection,
-    /// The connection was lost during use.
-    ConnectionLost,
-    /// User or password were refused.
-    Authentication,
-    /// TLS could not be set up as asked for.
-    Tls,
-    /// The server takes no more connections.
-    TooManyConnections,
-    /// The database does not exist.
-    DatabaseNotFound,
-    /// A write to what can only be read.
-    ReadOnly,
-    /// No space is left.
-    DiskFull,
-    /// The database is damaged, or is no database.
-    Corrupt,
-    /// The access is denied.
-    Permission,
-    /// Reading or writing failed.
-    Io,
-    /// Memory is exhausted.
-    OutOfMemory,
-    /// A parameter's value cannot be sent.
-    Encode,
-    /// A value cannot be read as the type that is asked for.
-    Decode,
-    /// No row where one is expected.
-    RowNotFound,
-    /// No column of that name or position in the result, or more than one.
-    ColumnNotFound,
-    /// A statement does not fit the types that it is used with, as a check found without running it.
-    Mismatch,
-    /// No connection was free within the time allowed.
-    PoolTimeout,
-    /// The pool is closed.
-    PoolClosed,
-    /// The URL or another setting is wrong.
-    Configuration,
-    /// The driver or the database cannot do what is asked for.
-    Unsupported,
-    /// No driver serves the URL's scheme.
-    DriverNotFound,
-    /// A driver's file is not trusted or cannot be used.
-    DriverRefused,
-    /// A driver was made for another version of the ABI.
-    DriverIncompatible,
-    /// The driver panicked.
-    DriverPanicked,
-    /// Driver and host do not keep to the ABI.
-    DriverProtocol,
-}
 
 /// What went wrong, with what, and how to mend it.
 ///
@@ -166,7 +62,7 @@ impl DbError {
         }))
     }
 
-    /// An error of the application's own, for `Decode`, `FromRow` and closures that must return one.
+    /// A value that cannot be read, for implementations of `Decode` and `FromRow`.
     ///
     /// ```
     /// use montrs_orm::{DbError, DbErrorKind};
@@ -175,6 +71,17 @@ impl DbError {
     /// ```
     pub fn decode(message: impl Into<String>) -> Self {
         Self::new(DbErrorKind::Decode, message)
+    }
+
+    /// An error of the application's own, for hooks and closures that must return one.
+    ///
+    /// ```
+    /// use montrs_orm::{DbError, DbErrorKind};
+    /// let error = DbError::application("the account is closed");
+    /// assert_eq!((error.kind(), error.to_string().as_str()), (DbErrorKind::Application, "the account is closed"));
+    /// ```
+    pub fn application(message: impl Into<String>) -> Self {
+        Self::new(DbErrorKind::Application, message)
     }
 
     pub(crate) fn fixed_by(mut self, fix: impl Into<String>) -> Self {
@@ -387,7 +294,7 @@ impl fmt::Debug for DbError {
 impl From<DriverError> for DbError {
     fn from(error: DriverError) -> Self {
         let record = error.into_record();
-        let mut out = Self::new(kind_of(record.kind), record.message.as_str());
+        let mut out = Self::new(DbErrorKind::of(record.kind), record.message.as_str());
         out.0.row = record.row.into_option();
         if !record.hint.is_empty() {
             out = out.fixed_by(record.hint.as_str());
@@ -415,54 +322,6 @@ impl From<LoadError> for DbError {
             }
             None => out,
         }
-    }
-}
-
-fn kind_of(kind: ErrorKind) -> DbErrorKind {
-    use DbErrorKind as K;
-    match kind {
-        ErrorKind::UNIQUE_VIOLATION => K::UniqueViolation,
-        ErrorKind::FOREIGN_KEY_VIOLATION => K::ForeignKeyViolation,
-        ErrorKind::NOT_NULL_VIOLATION => K::NotNullViolation,
-        ErrorKind::CHECK_VIOLATION => K::CheckViolation,
-        ErrorKind::EXCLUSION_VIOLATION => K::ExclusionViolation,
-        ErrorKind::SYNTAX => K::Syntax,
-        ErrorKind::UNDEFINED_TABLE => K::UndefinedTable,
-        ErrorKind::UNDEFINED_COLUMN => K::UndefinedColumn,
-        ErrorKind::UNDEFINED_FUNCTION => K::UndefinedFunction,
-        ErrorKind::AMBIGUOUS => K::Ambiguous,
-        ErrorKind::EMPTY_STATEMENT => K::EmptyStatement,
-        ErrorKind::MULTIPLE_STATEMENTS => K::MultipleStatements,
-        ErrorKind::PARAMETERS => K::Parameters,
-        ErrorKind::DATA => K::Data,
-        ErrorKind::TOO_LARGE => K::TooLarge,
-        ErrorKind::SERIALIZATION => K::Serialization,
-        ErrorKind::DEADLOCK => K::Deadlock,
-        ErrorKind::LOCK_TIMEOUT => K::LockTimeout,
-        ErrorKind::BUSY => K::Busy,
-        ErrorKind::CANCELLED => K::Cancelled,
-        ErrorKind::TIMEOUT => K::Timeout,
-        ErrorKind::TRANSACTION_STATE => K::TransactionState,
-        ErrorKind::CONNECTION => K::Connection,
-        ErrorKind::CONNECTION_LOST => K::ConnectionLost,
-        ErrorKind::AUTHENTICATION => K::Authentication,
-        ErrorKind::TLS => K::Tls,
-        ErrorKind::TOO_MANY_CONNECTIONS => K::TooManyConnections,
-        ErrorKind::NOT_FOUND => K::DatabaseNotFound,
-        ErrorKind::READ_ONLY => K::ReadOnly,
-        ErrorKind::DISK_FULL => K::DiskFull,
-        ErrorKind::CORRUPT => K::Corrupt,
-        ErrorKind::PERMISSION => K::Permission,
-        ErrorKind::IO => K::Io,
-        ErrorKind::OUT_OF_MEMORY => K::OutOfMemory,
-        ErrorKind::ENCODE => K::Encode,
-        ErrorKind::DECODE => K::Decode,
-        ErrorKind::CONFIGURATION => K::Configuration,
-        ErrorKind::UNSUPPORTED => K::Unsupported,
-        ErrorKind::PANICKED => K::DriverPanicked,
-        ErrorKind::PROTOCOL => K::DriverProtocol,
-        // A kind of a later version: the message still says what it is.
-        _ => K::Query,
     }
 }
 

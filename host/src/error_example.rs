@@ -79,6 +79,9 @@ impl DbErrorKind {
             Self::DriverIncompatible => "a driver for another major version of the ABI",
             Self::DriverPanicked => "a bug in a driver",
             Self::DriverProtocol => "a driver that was not built with the SDK, and answers what the ABI does not allow",
+            Self::Application => {
+                "return Err(DbError::application(\"the account is closed\")) in the closure of for_each"
+            }
         }
     }
 
@@ -212,6 +215,7 @@ impl DbErrorKind {
             Self::DriverProtocol => {
                 "A bug in the driver: it breaks a rule of the ABI, which the SDK keeps for those that use it."
             }
+            Self::Application => "What the application says: it is not the database that refuses.",
         }
     }
 }

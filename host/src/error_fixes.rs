@@ -188,6 +188,7 @@ pub(crate) fn fixes(error: &DbError) -> Vec<String> {
         K::DriverPanicked | K::DriverProtocol => {
             &["Report it to the driver's authors, with the message.", "Try another version of the driver."]
         }
+        K::Application => &["Look for DbError::application in the application: its message says why."],
     };
     fixes.iter().map(|fix| (*fix).to_owned()).collect()
 }

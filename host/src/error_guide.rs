@@ -140,6 +140,7 @@ fn meaning(error: &DbError) -> String {
         K::DriverIncompatible => "The driver library was made for another version of the interface between drivers and applications.".into(),
         K::DriverPanicked => "The driver has a fault: it panicked. The panic was caught and the connection given up.".into(),
         K::DriverProtocol => "Driver and application do not understand each other. The connection was given up.".into(),
+        K::Application => "The application's own code failed: a hook of the pool, or a closure.".into(),
     }
 }
 

@@ -198,6 +198,10 @@ fn shown(kind: DbErrorKind) -> (Shown, &'static str) {
         K::Unsupported => only(postgres, || on_tables(async move |db, _| db.command(code).await.unwrap_err())),
         K::DriverNotFound => connecting("oracle://localhost/app"),
         K::DriverRefused => Shown::Here(with_plugins_that_all_can_change().boxed()),
+        K::Application => on_tables(async |db, _| {
+            let rows = db.query("SELECT 1");
+            rows.for_each(|_| Err(DbError::application("the account is closed"))).await.unwrap_err()
+        }),
         K::DiskFull => Shown::In("tests/tests/full_disk.rs", "DbErrorKind::DiskFull"),
         K::Authentication => Shown::In("tests/tests/postgres_connecting.rs", "DbErrorKind::Authentication"),
         K::Tls => Shown::In("tests/tests/postgres_tls.rs", "DbErrorKind::Tls"),

@@ -95,7 +95,7 @@ async fn before_acquire_runs_each_time_and_its_failure_replaces_an_idle_connecti
             let run = counted.up();
             Box::pin(async move {
                 match run {
-                    3 => Err(DbError::decode("expected by the test")),
+                    3 => Err(DbError::application("expected by the test")),
                     5 | 6 => panic!("expected by the test"),
                     _ => session.execute(MAKE).await.map(drop),
                 }
@@ -127,7 +127,7 @@ async fn after_release_sees_the_connection_put_right_and_can_have_it_closed() {
             Box::pin(async move {
                 assert!(!has_mine(session).await, "expected never");
                 session.execute("INSERT INTO t VALUES (1)").await?;
-                if run == 3 { Err(DbError::decode("expected by the test")) } else { Ok(()) }
+                if run == 3 { Err(DbError::application("expected by the test")) } else { Ok(()) }
             })
         })
     });
