@@ -4,8 +4,8 @@ use crate::{
     Capability, DatabaseBuilder, DbError, Done, FromRow, IntoSql, Listener, Pipelined, Query, Script, ToParams, many,
     pipeline,
     pool::{Maintenance, Pool, PoolStatus},
-    query::Source,
     replicas::Replicas,
+    source::Source,
     transaction::SessionRef,
 };
 use montrs_driver_loader as loader;

@@ -2,7 +2,7 @@
 
 use crate::{
     Database, DbError, EncodeError, IntoSql, ParamRow, RuntimeSql, Session, Sql, Table, ToParams, Transaction,
-    TransactionOptions, many::Batches, query::Source, query_builder::quote,
+    TransactionOptions, many::Batches, query_builder::quote, source::Source,
 };
 use futures_core::Stream;
 use montrs_driver_abi::{Batch, ParamBuffer, ValueRef};

@@ -1,11 +1,8 @@
 //! Several statements in one go: what can be one, and how their answers are read.
 
 use crate::{
-    DbError, Decode, Done, FromRow, Row, RowReader, Statement, Transaction, TransactionOptions,
-    layout::Layout,
-    query::{Source, no_row},
-    session::Session,
-    transaction::SessionRef,
+    DbError, Decode, Done, FromRow, Row, RowReader, Statement, Transaction, TransactionOptions, layout::Layout,
+    query::no_row, session::Session, source::Source, transaction::SessionRef,
 };
 use montrs_driver_abi::{DriverError, RowBatch};
 

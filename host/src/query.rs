@@ -1,12 +1,10 @@
 //! A statement with its parameters, ready to be run.
 
 use crate::{
-    Database, DbError, DbErrorKind, Decode, Encode, EncodeError, FromRow, IntoSql, ParamRow, Row, RowStream,
-    RuntimeSql, Sql, StatementInfo, ToParams, Upload, check, cursor::Cursor, encode, session::Session,
-    transaction::SessionRef,
+    DbError, DbErrorKind, Decode, Encode, FromRow, IntoSql, Row, RowStream, RuntimeSql, Sql, StatementInfo, ToParams,
+    Upload, check, cursor::Cursor, parameters::Parameters, source::Source, transaction::SessionRef,
 };
-use montrs_driver_abi::ParamBuffer;
-use std::{panic::Location, pin::Pin};
+use std::pin::Pin;
 
 /// A statement, or a command of the driver's, with its parameters. It does nothing until one of its methods, or it itself, is awaited.
 ///
@@ -22,22 +20,6 @@ pub struct Query<'e> {
     pub(crate) is_command: bool,
     /// In a box, because a query is moved about; the session keeps it for the next one.
     pub(crate) parameters: Box<Parameters>,
-}
-
-/// What was bound to a query.
-#[derive(Debug, Default)]
-pub(crate) struct Parameters {
-    pub(crate) values: ParamBuffer,
-    /// The first one that could not be encoded.
-    pub(crate) error: Option<DbError>,
-}
-
-/// Where a query gets its connection from.
-pub(crate) enum Source<'e> {
-    /// Any connection of the pool; the place is the caller's.
-    Pool(&'e Database, &'static Location<'static>),
-    /// This one.
-    Session(&'e mut Session),
 }
 
 /// What a statement did.
@@ -350,75 +332,6 @@ impl<'e> Query<'e> {
                 Err(error) => Err(error.in_statement(self.sql.as_str())),
             }
         }
-    }
-}
-
-impl Parameters {
-    /// Empties them for the next query.
-    #[inline]
-    pub(crate) fn clear(&mut self) {
-        self.values.clear();
-        self.error = None;
-    }
-
-    /// Adds a value; the first one that cannot be encoded is kept as an error.
-    #[inline]
-    pub(crate) fn push(&mut self, name: Option<&str>, value: &impl Encode) {
-        if let Err(error) = encode::push(&mut self.values, name, value) {
-            let parameter = match name {
-                Some(name) => format!(":{name}"),
-                None => format!("${}", self.values.len() + 1),
-            };
-            self.refuse(&parameter, &error);
-        }
-    }
-
-    /// Adds the values of a row.
-    pub(crate) fn push_all(&mut self, row: &impl ToParams) {
-        let before = self.values.len();
-        let mut values = ParamRow::by_position(&mut self.values);
-        let (pushed, len) = (row.to_params(&mut values), values.len());
-        if let Err(error) = pushed {
-            self.refuse(&format!("${}", before + len), &error);
-        }
-    }
-
-    /// Adds the values of a row by their names.
-    pub(crate) fn push_all_named(&mut self, row: &impl ToParams) {
-        let mut values = ParamRow::by_name(&mut self.values);
-        let (pushed, number) = (row.to_params(&mut values), values.len());
-        let name = values.into_last_name();
-        if let Err(error) = pushed {
-            self.refuse(&name.map_or_else(|| format!("${number}"), |name| format!(":{name}")), &error);
-        }
-    }
-
-    #[cold]
-    pub(crate) fn refuse(&mut self, parameter: &str, error: &EncodeError) {
-        let error = DbError::new(DbErrorKind::Encode, format!("parameter {parameter} cannot be sent: {error}"));
-        self.error.get_or_insert(error);
-    }
-}
-
-impl<'e> Source<'e> {
-    /// The database, where those who write through its pool queue.
-    #[inline]
-    pub(crate) fn queueing(&self) -> Option<(&'e Database, &'static Location<'static>)> {
-        match *self {
-            Self::Pool(database, at) if database.queues_writers() => Some((database, at)),
-            _ => None,
-        }
-    }
-
-    pub(crate) async fn session(self) -> Result<SessionRef<'e>, DbError> {
-        Ok(match self {
-            Self::Pool(database, at) => SessionRef::Pooled(match database.try_checkout(at) {
-                Some(session) => session,
-                // In a box: the pool's future is large, and would be part of every query's.
-                None => Box::pin(database.checkout(at)).await?,
-            }),
-            Self::Session(session) => SessionRef::Borrowed(session),
-        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! SQL that is put together at run time.
 
-use crate::{DbError, DbErrorKind, Encode, Executor, IntoSql, Query, RuntimeSql, Statement, encode, query::Parameters};
+use crate::{
+    DbError, DbErrorKind, Encode, Executor, IntoSql, Query, RuntimeSql, Statement, encode, parameters::Parameters,
+};
 use std::fmt::Write;
 
 /// A statement that is put together piece by piece: SQL as string literals, values as parameters, names in quotes.

@@ -1,10 +1,6 @@
 //! Scripts: texts of many statements.
 
-use crate::{
-    Cursor, DbError, DbErrorKind, Done, Sql,
-    query::{Source, left_open},
-    transaction::SessionRef,
-};
+use crate::{Cursor, DbError, DbErrorKind, Done, Sql, query::left_open, source::Source, transaction::SessionRef};
 use std::{future::IntoFuture, pin::Pin};
 
 /// A script: a text of many statements, which are run one after the other on one connection.

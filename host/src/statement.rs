@@ -2,8 +2,8 @@
 
 use crate::{
     Decode, Encode, Expected, FromRow, IntoSql, Sql, ToParams,
+    parameters::Parameters,
     pipeline::{All, One, Optional, Scalar},
-    query::Parameters,
 };
 
 /// A statement for a [pipeline](crate::Session::pipeline). The same as [`Database::query`](crate::Database::query), without a

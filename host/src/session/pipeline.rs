@@ -5,7 +5,7 @@ use crate::{
     DbError, Done, Pipelined, Sql,
     layout::Layout,
     pipeline::{self, Answers, Step, in_step},
-    query::Source,
+    source::Source,
 };
 use montrs_driver_abi::{Batch, BatchError, DriverError, PipelineAnswer, PipelineStep, RowBatch};
 use std::{collections::HashSet, mem};

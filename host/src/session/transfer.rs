@@ -2,7 +2,7 @@
 
 use super::{BATCH_BYTES, Session};
 use crate::{
-    DbError, Done, IntoSql, Query, Script, Sql, ToParams, layout::Layout, many, query::Source, script::Place,
+    DbError, Done, IntoSql, Query, Script, Sql, ToParams, layout::Layout, many, script::Place, source::Source,
     transaction::SessionRef,
 };
 use montrs_driver_abi::{Batch, DriverError, ManyReply, ParamBuffer, Params, QueryOptions};
