@@ -189,7 +189,8 @@ impl DatabaseBuilder {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](DbErrorKind::Configuration) for a file that cannot be read, or a setting that is not known.
+    /// [`Configuration`](DbErrorKind::Configuration) for a file that cannot be read, a setting that is not known in one of these
+    /// tables, or a table whose name is nearly one of theirs. Other tables belong to other parts of an application.
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Result<Self, DbError> {
         let Config { database, drivers } = Config::read(&path.into())?;
         self.url = self.url.or(database.url());
@@ -225,7 +226,12 @@ impl DatabaseBuilder {
             let mut replicas = Vec::new();
             for url in &self.replicas {
                 let options = PoolOptions { is_replica: true, ..options };
-                replicas.push(self.open(url.read()?, options, &runtime, Replicas::default()).await?);
+                let opened = match url.read() {
+                    Ok(url) => self.open(url, options, &runtime, Replicas::default()).await,
+                    Err(error) => Err(error),
+                };
+                let number = replicas.len() + 1;
+                replicas.push(opened.map_err(|error| error.during(format_args!("replica {number}")))?);
             }
             let database = self.open(self.database_url()?, options, &runtime, Replicas::new(replicas)).await?;
             database.warm_up(at).await?;

@@ -1,8 +1,14 @@
 //! `montrs.toml`.
 
 use crate::{DbError, DbErrorKind};
-use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use serde::{Deserialize, de::IgnoredAny};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+/// The tables of the file that are read here.
+const TABLES: [&str; 2] = ["database", "drivers"];
 
 /// The parts of the file that are read here. Other tables belong to other parts of an application.
 #[derive(Deserialize, Default)]
@@ -44,6 +50,16 @@ impl Config {
             )
         };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let tables: HashMap<String, IgnoredAny> =
+            toml::from_str(&text).map_err(|error| wrong(problem(&error, &text)))?;
+        let is_misspelt = |name: &str| TABLES.iter().find(|table| (1..3).contains(&strsim::osa_distance(name, table)));
+        for name in tables.keys() {
+            if let Some(table) = is_misspelt(name) {
+                return Err(
+                    wrong(format!("there is a table [{name}]")).fixed_by(format!("Did you mean the table [{table}]?"))
+                );
+            }
+        }
         toml::from_str(&text).map_err(|error| wrong(problem(&error, &text)))
     }
 }

@@ -214,7 +214,8 @@ impl Pool {
         timeout(limit, closing).await.unwrap_or_else(|_| {
             let holders = self.connections().holders.list();
             let message = format!("not all connections were given back within {limit:?} of the closing: {holders}");
-            Err(DbError::new(DbErrorKind::PoolTimeout, message))
+            let fix = "End the tasks that use the database before it is closed, or give them more time.";
+            Err(DbError::new(DbErrorKind::Timeout, message).fixed_by(fix))
         })
     }
 

@@ -222,6 +222,9 @@ async fn a_settings_file_is_read_or_refused_with_the_place() {
     let error = settings("[database]\nmax_conections = 2\n").unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Configuration);
     assert!(error.to_string().contains("max_conections") && error.to_string().contains("montrs.toml"), "{error}");
+    let error = settings("[driver]\npath = ['/nowhere']\n").unwrap_err();
+    assert!(error.suggested_fixes()[0].contains("[drivers]") && error.to_string().contains("[driver]"), "{error:?}");
+    drop(settings("[server]\nport = 80\n").expect("other tables are other parts'"));
     let unset = settings("[database]\nurl = 'env:NO_SUCH_VARIABLE_HERE'\n").unwrap();
     let error = unset.connect().await.unwrap_err();
     assert!(error.to_string().contains("NO_SUCH_VARIABLE_HERE"), "{error}");

@@ -55,6 +55,21 @@ fn records(text: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_settings_file_of_the_readme_is_one() {
+    let readme = include_str!("../../README.md");
+    let block = |text: &'static str| Some(text.split_once("```toml\n")?.1.split_once("```")?.0);
+    let settings = readme.match_indices("```toml").filter_map(|(at, _)| block(&readme[at..]));
+    let settings = settings.into_iter().find(|text| text.starts_with("[database]")).expect("the README shows one");
+    let directory = montrs_tests::private_dir();
+    std::fs::write(directory.path().join("montrs.toml"), settings).unwrap();
+    std::os::unix::fs::symlink(plugins(), directory.path().join("plugins")).unwrap();
+    let mut query = tool();
+    query.current_dir(directory.path()).env("DATABASE_URL", "sqlite:app.db");
+    let output = query.args(["--config", "montrs.toml", "query", "--format", "csv", "SELECT 1 AS n"]).output().unwrap();
+    assert_eq!(records(text(&output)), [["n"], ["1"]], "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn csv_is_what_the_database_s_own_tool_prints() {
     let file = shop();
     for sql in [

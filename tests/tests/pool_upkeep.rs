@@ -1,7 +1,7 @@
 //! What the pool does by itself: it opens connections early, and closes those that are idle, old, or given back too late.
 
 use futures_util::FutureExt;
-use montrs_orm::{Connection, Database, DbErrorKind, PoolStatus};
+use montrs_orm::{AiError, Connection, Database, DbErrorKind, PoolStatus};
 use montrs_tests::{Place, builder};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -126,7 +126,8 @@ async fn closing_waits_for_those_who_use_connections_until_the_time_is_up() {
     drop(first);
     let held_at = line!() - 2;
     let error = db.close_within(Duration::from_millis(10)).await.unwrap_err();
-    assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
+    assert_eq!((error.kind(), error.is_retryable()), (DbErrorKind::Timeout, false));
+    assert!(error.suggested_fixes()[0].contains("End the tasks"), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("10ms") && text.contains(&format!("pool_upkeep.rs:{held_at}:")), "{text}");
     assert_eq!(db.acquire().await.unwrap_err().kind(), DbErrorKind::PoolClosed);

@@ -99,7 +99,7 @@ impl Placeholders {
             found.by_position = numbers.collect();
             let mut used: Vec<usize> = found.by_position.iter().map(|(_, index)| index + 1).collect();
             used.sort_unstable();
-            if let Some((unused, _)) = (1..).zip(used).find(|(number, used)| number != used) {
+            if let Some((unused, _)) = (1..).zip(used).find(|(number, used)| number != used && !found.has_questions) {
                 return Err(parameters(format!("the statement has ${} and not ${unused}", found.highest))
                     .with_hint("number the placeholders from `$1` on, without a gap"));
             }

@@ -5,8 +5,8 @@ use montrs_orm::{DatabaseBuilder, drivers::SearchPath};
 
 /// What the command line says, then the configuration file, then the environment.
 pub(crate) fn builder(settings: &Settings) -> Result<DatabaseBuilder, Failure> {
-    // One statement needs one connection.
-    let mut builder = DatabaseBuilder::default().max_connections(1);
+    // One statement needs one connection, whatever a file says for a server.
+    let mut builder = DatabaseBuilder::default().max_connections(1).min_connections(0);
     if !settings.plugins.is_empty() {
         builder = builder.search_path(SearchPath::only(settings.plugins.iter().flat_map(std::env::split_paths)));
     }

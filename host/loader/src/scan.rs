@@ -107,7 +107,10 @@ fn outcome(directory: &Path) -> DirectoryOutcome {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return DirectoryOutcome::Missing,
         Err(e) => return DirectoryOutcome::Refused(unreadable(&e)),
         Ok(metadata) if !metadata.is_dir() => {
-            let refusal = Refusal::new(RefusalKind::Unreadable, "it is not a directory");
+            let refusal = Refusal::new(
+                RefusalKind::Unreadable,
+                "it is not a directory; what is searched are directories that hold drivers",
+            );
             return DirectoryOutcome::Refused(refusal);
         }
         Ok(_) => {}

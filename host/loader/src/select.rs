@@ -56,9 +56,14 @@ fn no_driver(scan: &Scan, scheme: &Scheme) -> LoadError {
     if !refused.is_empty() {
         let error = LoadError::new(LoadErrorKind::Refused, message);
         return refused.iter().take(MAX_LISTED).fold(error, |error, (path, refusal)| {
-            error.fixed_by(match refusal.mend() {
-                Some(command) => format!("run `{command}`, if {} is the driver", path.display()),
-                None => format!("replace {}: {}", path.display(), refusal.reason()),
+            let is_directory = scan.directories.iter().any(|directory| directory.path == *path);
+            error.fixed_by(match (refusal.mend(), refusal.kind()) {
+                (Some(command), _) if is_directory => {
+                    format!("run `{command}`, if the driver is in {}", path.display())
+                }
+                (Some(command), _) => format!("run `{command}`, if {} is the driver", path.display()),
+                (None, RefusalKind::Unreadable) => format!("see to {}: {}", path.display(), refusal.reason()),
+                (None, _) => format!("replace {}: {}", path.display(), refusal.reason()),
             })
         });
     }

@@ -37,7 +37,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`PoolTimeout`](crate::DbErrorKind::PoolTimeout), which says who still holds connections when the time is up; they are
+    /// [`Timeout`](crate::DbErrorKind::Timeout), which says who still holds connections when the time is up; they are
     /// closed when they are given back. What the driver says of the last idle connection that failed to close.
     pub async fn close_within(&self, limit: Duration) -> Result<(), DbError> {
         let begun = std::time::Instant::now();

@@ -209,7 +209,7 @@ fn statements_are_described_without_being_run() {
     assert_eq!(names, ["name", "other"]);
     let nullability: Vec<Nullability> = description.columns.iter().map(|column| column.nullability).collect();
     assert_eq!(nullability, [Nullability::UNKNOWN, Nullability::NOT_NULL, Nullability::NULLABLE, Nullability::UNKNOWN]);
-    let token = session.prepare("SELECT x.a FROM t LEFT JOIN t AS x ON x.id = $2").unwrap();
+    let token = session.prepare("SELECT x.a FROM t LEFT JOIN t AS x ON x.id = $2 OR x.id = $1").unwrap();
     let description = session.describe(token.name()).unwrap();
     assert_eq!(description.columns[0].nullability, Nullability::UNKNOWN);
     assert_eq!(description.parameters.len(), 2);
