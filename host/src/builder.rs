@@ -190,7 +190,8 @@ impl DatabaseBuilder {
     /// # Errors
     ///
     /// [`Configuration`](DbErrorKind::Configuration) for a file that cannot be read, a setting that is not known in one of these
-    /// tables, or a table whose name is nearly one of theirs. Other tables belong to other parts of an application.
+    /// tables or that stands above them, or a table whose name is nearly one of theirs. Other tables belong to other parts of an
+    /// application.
     pub fn config_file(mut self, path: impl Into<PathBuf>) -> Result<Self, DbError> {
         let Config { database, drivers } = Config::read(&path.into())?;
         self.url = self.url.or(database.url());

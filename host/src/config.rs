@@ -3,12 +3,10 @@
 use crate::{DbError, DbErrorKind};
 use serde::{Deserialize, de::IgnoredAny};
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
-
-/// The tables of the file that are read here.
-const TABLES: [&str; 2] = ["database", "drivers"];
+use toml::Spanned;
 
 /// The parts of the file that are read here. Other tables belong to other parts of an application.
 #[derive(Deserialize, Default)]
@@ -50,30 +48,58 @@ impl Config {
             )
         };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        let tables: HashMap<String, IgnoredAny> =
-            toml::from_str(&text).map_err(|error| wrong(problem(&error, &text)))?;
-        let is_misspelt = |name: &str| TABLES.iter().find(|table| (1..3).contains(&strsim::osa_distance(name, table)));
-        for name in tables.keys() {
-            if let Some(table) = is_misspelt(name) {
-                return Err(
-                    wrong(format!("there is a table [{name}]")).fixed_by(format!("Did you mean the table [{table}]?"))
-                );
+        let config = toml::from_str(&text).map_err(|error| wrong(problem(&error, &text)))?;
+        let names: BTreeMap<Spanned<String>, IgnoredAny> = toml::from_str(&text).unwrap_or_default();
+        for name in names.keys() {
+            if let Some(meant) = meant_by(name.get_ref()) {
+                let problem = at_line(&text, name.span().start, format!("{:?} is not read there", name.get_ref()));
+                return Err(wrong(problem).fixed_by(meant));
             }
         }
-        toml::from_str(&text).map_err(|error| wrong(problem(&error, &text)))
+        Ok(config)
     }
+}
+
+/// What to do about a name at the top of the file that is one of ours by mistake: a setting outside of its table, or a table that
+/// is misspelt.
+fn meant_by(name: &str) -> Option<String> {
+    const TABLES: [&str; 2] = ["database", "drivers"];
+    if DatabaseTable::SETTINGS.contains(&name) {
+        return Some(format!("Move {name} into the table [database], below its line."));
+    }
+    let is_near = |table: &&&str| strsim::osa_distance(&name.to_lowercase(), table) <= 2 && name != **table;
+    TABLES
+        .iter()
+        .find(is_near)
+        .map(|table| format!("Name the table [{table}]; one for another program must differ more."))
 }
 
 /// What is wrong and where, without the text of the line: it may hold a password.
 fn problem(error: &toml::de::Error, text: &str) -> String {
-    let start = error.span().and_then(|span| text.get(..span.start));
-    match start {
-        Some(before) => format!("line {}: {}", before.matches('\n').count() + 1, error.message()),
+    match error.span() {
+        Some(span) => at_line(text, span.start, error.message()),
         None => error.message().to_owned(),
     }
 }
 
+fn at_line(text: &str, offset: usize, problem: impl std::fmt::Display) -> String {
+    let line = text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    format!("line {line}: {problem}")
+}
+
 impl DatabaseTable {
+    const SETTINGS: [&str; 9] = [
+        "url",
+        "replicas",
+        "max_connections",
+        "min_connections",
+        "acquire_timeout_ms",
+        "idle_timeout_ms",
+        "max_lifetime_ms",
+        "check_after_ms",
+        "statement_cache_capacity",
+    ];
+
     /// Where the URL comes from, if the file says so.
     pub(crate) fn url(&self) -> Option<ConfiguredUrl> {
         self.url.as_deref().map(ConfiguredUrl::new)
@@ -108,5 +134,17 @@ impl ConfiguredUrl {
                 DbError::new(DbErrorKind::Configuration, message)
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_the_settings_are_all_that_the_table_has() {
+        let error = toml::from_str::<DatabaseTable>("x = 1").err().unwrap();
+        let listed: Vec<&str> = error.message().split('`').skip(3).step_by(2).collect();
+        assert_eq!(listed, DatabaseTable::SETTINGS, "{error}");
     }
 }

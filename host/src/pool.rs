@@ -212,8 +212,14 @@ impl Pool {
             closed
         };
         timeout(limit, closing).await.unwrap_or_else(|_| {
-            let holders = self.connections().holders.list();
-            let message = format!("not all connections were given back within {limit:?} of the closing: {holders}");
+            let connections = self.connections();
+            let message = match connections.holders.count() {
+                0 => format!("the idle connections did not end within {limit:?} of the closing"),
+                _ => {
+                    let holders = connections.holders.list();
+                    format!("not all connections were given back within {limit:?} of the closing: {holders}")
+                }
+            };
             let fix = "End the tasks that use the database before it is closed, or give them more time.";
             Err(DbError::new(DbErrorKind::Timeout, message).fixed_by(fix))
         })

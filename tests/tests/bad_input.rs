@@ -222,9 +222,18 @@ async fn a_settings_file_is_read_or_refused_with_the_place() {
     let error = settings("[database]\nmax_conections = 2\n").unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Configuration);
     assert!(error.to_string().contains("max_conections") && error.to_string().contains("montrs.toml"), "{error}");
-    let error = settings("[driver]\npath = ['/nowhere']\n").unwrap_err();
-    assert!(error.suggested_fixes()[0].contains("[drivers]") && error.to_string().contains("[driver]"), "{error:?}");
-    drop(settings("[server]\nport = 80\n").expect("other tables are other parts'"));
+    let misplaced = [
+        ("\n[driver]\npath = ['/nope']", "\"driver\"", "[drivers]"),
+        ("\n[Database]\nurl = 'sqlite::memory:'", "\"Database\"", "[database]"),
+        ("\nmax_connections = 3\n[database]", "\"max_connections\"", "[database]"),
+    ];
+    for (text, name, table) in misplaced {
+        let error = settings(text).unwrap_err();
+        assert_eq!(error.kind(), DbErrorKind::Configuration);
+        assert!(error.to_string().contains("line 2: ") && error.to_string().contains(name), "{error}");
+        assert!(error.suggested_fixes()[0].contains(table), "{:?}", error.suggested_fixes());
+    }
+    drop(settings("name = 'shop'\n[server]\nport = 80\nurl = '/'\n").expect("the rest is other parts'"));
     let unset = settings("[database]\nurl = 'env:NO_SUCH_VARIABLE_HERE'\n").unwrap();
     let error = unset.connect().await.unwrap_err();
     assert!(error.to_string().contains("NO_SUCH_VARIABLE_HERE"), "{error}");

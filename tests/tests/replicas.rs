@@ -125,7 +125,9 @@ async fn a_replica_that_does_not_answer_is_not_waited_for_until_the_end() {
 async fn what_waiting_does_not_mend_and_a_pool_in_use_are_errors() {
     // ErrorKind::AUTHENTICATION.
     let db = builder("faulty:ok").replica("faulty:connect=error=42").connect().await.unwrap();
-    assert_eq!(db.read().ping().await.unwrap_err().kind(), DbErrorKind::Authentication);
+    let error = db.read().ping().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Authentication);
+    assert!(error.to_string().starts_with("the replica faulty:connect=error=42: "), "{error}");
     let db = builder("faulty:ok").replica("faulty:connect=error=44@2+").max_connections(2).connect().await.unwrap();
     let replica = db.read().clone();
     let held = replica.acquire().await.unwrap();
@@ -147,7 +149,9 @@ async fn what_waiting_does_not_mend_and_a_pool_in_use_are_errors() {
     }
     let db = builder("faulty:ok").replica("faulty:ok").max_connections(1).connect().await.unwrap();
     let _held = db.read().acquire().await.unwrap();
-    assert_eq!(db.read().ping().await.unwrap_err().kind(), DbErrorKind::PoolTimeout);
+    let error = db.read().ping().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::PoolTimeout);
+    assert!(error.to_string().starts_with("the replica faulty:ok: the only connection"), "{error}");
 }
 
 #[tokio::test]
@@ -160,4 +164,7 @@ async fn the_list_can_come_from_a_file_and_a_wrong_url_is_told() {
     assert_eq!((name(&db).await, name(db.read()).await), ("primary".into(), "one".into()));
     let error = builder(primary.url()).replica("nothing:x").connect().await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::DriverNotFound);
+    assert!(error.to_string().starts_with("replica 1: no driver"), "{error}");
+    let error = builder(primary.url()).replica(one.url()).replica("nonsense").connect().await.unwrap_err();
+    assert!(error.to_string().starts_with("replica 2: the database URL has no scheme"), "{error}");
 }

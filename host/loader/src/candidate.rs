@@ -105,5 +105,5 @@ fn is_loop(_: &io::Error) -> bool {
 }
 
 fn unreadable(error: &io::Error) -> Refusal {
-    Refusal::new(RefusalKind::Unreadable, format!("it cannot be read: {error}"))
+    Refusal::unreadable(format_args!("it cannot be read"), error)
 }

@@ -168,8 +168,5 @@ fn check_expected(path: &Path, found: &DriverRecord, expected: Option<&DriverRec
 fn refused(path: &Path, refusal: &Refusal) -> LoadError {
     let error =
         LoadError::new(LoadErrorKind::Refused, format!("{} is not opened: {}", path.display(), refusal.reason()));
-    match refusal.mend() {
-        Some(mend) => error.fixed_by(format!("run `{mend}`")),
-        None => error,
-    }
+    error.fixed_by(refusal.fix(path, ""))
 }

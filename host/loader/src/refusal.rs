@@ -1,6 +1,7 @@
 //! Why a file or a directory is not used.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 /// Why a file or a directory is not used: one sentence, and the command that mends it where there is one.
@@ -19,8 +20,12 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// It is no driver at all: no library, or a library without a metadata record.
     NotADriver,
-    /// The operating system did not let it be read, or it leads nowhere.
+    /// It leads nowhere, or reading it fails.
     Unreadable,
+    /// The operating system denies the user of the process to read it.
+    Denied,
+    /// It is a file where a directory is expected.
+    NotADirectory,
     /// Somebody else can change it.
     Untrusted,
     /// It is cut short, or its headers contradict themselves.
@@ -36,6 +41,15 @@ impl Refusal {
         Self { kind, reason: reason.into(), mend: None }
     }
 
+    /// It cannot be read because of this; `what` reads on from the path.
+    pub(crate) fn unreadable(what: fmt::Arguments<'_>, error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied => RefusalKind::Denied,
+            _ => RefusalKind::Unreadable,
+        };
+        Self::new(kind, format!("{what}: {error}"))
+    }
+
     pub(crate) fn mended_by(mut self, command: impl Into<String>) -> Self {
         self.mend = Some(command.into());
         self
@@ -49,6 +63,22 @@ impl Refusal {
     /// The reason, without the command that mends it.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// What helps; `condition` is put behind it, such as ", if it is the driver".
+    pub(crate) fn fix(&self, path: &Path, condition: &str) -> String {
+        let (path, reason) = (path.display(), &self.reason);
+        match (&self.mend, self.kind) {
+            (Some(command), _) => format!("run `{command}`{condition}"),
+            (None, RefusalKind::Denied) => {
+                format!("let the user that runs this program read {path}{condition}: {reason}")
+            }
+            (None, RefusalKind::NotADirectory) => {
+                format!("name the directory that holds {path}: files are not searched for drivers, directories are")
+            }
+            (None, RefusalKind::Unreadable) => format!("see to {path}{condition}: {reason}"),
+            (None, _) => format!("replace {path}: {reason}"),
+        }
     }
 
     /// The shell command that mends it, where there is one.

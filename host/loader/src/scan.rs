@@ -107,10 +107,7 @@ fn outcome(directory: &Path) -> DirectoryOutcome {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return DirectoryOutcome::Missing,
         Err(e) => return DirectoryOutcome::Refused(unreadable(&e)),
         Ok(metadata) if !metadata.is_dir() => {
-            let refusal = Refusal::new(
-                RefusalKind::Unreadable,
-                "it is not a directory; what is searched are directories that hold drivers",
-            );
+            let refusal = Refusal::new(RefusalKind::NotADirectory, "it is not a directory");
             return DirectoryOutcome::Refused(refusal);
         }
         Ok(_) => {}
@@ -150,5 +147,5 @@ fn is_named_like_a_library(path: &Path) -> bool {
 }
 
 fn unreadable(error: &io::Error) -> Refusal {
-    Refusal::new(RefusalKind::Unreadable, format!("it cannot be read: {error}"))
+    Refusal::unreadable(format_args!("it cannot be read"), error)
 }

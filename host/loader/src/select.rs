@@ -57,14 +57,11 @@ fn no_driver(scan: &Scan, scheme: &Scheme) -> LoadError {
         let error = LoadError::new(LoadErrorKind::Refused, message);
         return refused.iter().take(MAX_LISTED).fold(error, |error, (path, refusal)| {
             let is_directory = scan.directories.iter().any(|directory| directory.path == *path);
-            error.fixed_by(match (refusal.mend(), refusal.kind()) {
-                (Some(command), _) if is_directory => {
-                    format!("run `{command}`, if the driver is in {}", path.display())
-                }
-                (Some(command), _) => format!("run `{command}`, if {} is the driver", path.display()),
-                (None, RefusalKind::Unreadable) => format!("see to {}: {}", path.display(), refusal.reason()),
-                (None, _) => format!("replace {}: {}", path.display(), refusal.reason()),
-            })
+            let condition = match is_directory {
+                true => format!(", if the driver is in {}", path.display()),
+                false => format!(", if {} is the driver", path.display()),
+            };
+            error.fixed_by(refusal.fix(path, &condition))
         });
     }
     let error = LoadError::new(LoadErrorKind::NoDriver, message);

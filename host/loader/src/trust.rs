@@ -209,7 +209,7 @@ mod imp {
     }
 
     fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
-        Refusal::new(RefusalKind::Unreadable, format!("{} cannot be looked at: {error}", path.display()))
+        Refusal::unreadable(format_args!("{} cannot be looked at", path.display()), error)
     }
 }
 

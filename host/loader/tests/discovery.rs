@@ -206,7 +206,9 @@ fn a_directory_that_others_can_write_is_not_searched() {
     let DirectoryOutcome::Refused(refusal) = outcome(plugins.path()) else { panic!("the directory is refused") };
     assert_eq!(refusal.kind(), RefusalKind::Untrusted);
     let error = plugins.loader().load_for_url("toy:").unwrap_err();
-    assert!(error.message().contains(&format!("chmod go-w {}", plugins.path().display())), "{error}");
+    let directory = plugins.path().display();
+    assert!(error.message().contains(&format!("chmod go-w {directory}")), "{error}");
+    assert_eq!(error.fixes(), [format!("run `chmod go-w {directory}`, if the driver is in {directory}")]);
 }
 
 #[test]
@@ -216,6 +218,8 @@ fn what_is_no_directory_is_said() {
     assert!(matches!(outcome(&plugins.path().join("none")), DirectoryOutcome::Missing));
     let DirectoryOutcome::Refused(refusal) = outcome(&file) else { panic!("a file is not searched") };
     assert!(refusal.reason().contains("not a directory"));
+    let error = Loader::new(SearchPath::only([&file])).load_for_url("toy:").unwrap_err();
+    assert!(error.fixes()[0].starts_with(&format!("name the directory that holds {}", file.display())), "{error}");
 }
 
 #[test]
@@ -224,12 +228,16 @@ fn directories_and_files_without_permission_are_refused() {
         return again_without_rights("directories_and_files_without_permission_are_refused", |_| {});
     }
     let plugins = Plugins::new();
-    set_mode(&plugins.put("liba.so", &toy()), 0);
-    assert_eq!(refusal(&plugins).kind(), RefusalKind::Unreadable);
+    let driver = plugins.put("libtoy.so", &toy());
+    set_mode(&driver, 0);
+    assert_eq!(refusal(&plugins).kind(), RefusalKind::Denied);
+    let error = plugins.loader().load_for_url("toy:").unwrap_err();
+    let fix = format!("let the user that runs this program read {}, if ", driver.display());
+    assert!(error.fixes()[0].starts_with(&fix) && error.fixes()[0].contains("ermission denied"), "{error}");
     for (path, mode) in [(plugins.path().to_path_buf(), 0), (plugins.path().join("below"), 0)] {
         set_mode(plugins.path(), mode);
         let DirectoryOutcome::Refused(refusal) = outcome(&path) else { panic!("{} is refused", path.display()) };
-        assert_eq!(refusal.kind(), RefusalKind::Unreadable);
+        assert_eq!(refusal.kind(), RefusalKind::Denied);
         assert!(refusal.reason().contains("ermission denied"), "{refusal}");
     }
     set_mode(plugins.path(), 0o700);

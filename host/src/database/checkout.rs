@@ -22,7 +22,11 @@ impl Database {
     pub(crate) async fn checkout_here(&self, at: &'static Location<'static>) -> Result<PooledSession, DbError> {
         match self.try_checkout(at) {
             Some(session) => Ok(session),
-            None => self.0.pool.acquire(at).await,
+            None => self.0.pool.acquire(at).await.map_err(|error| match self.0.primary.get() {
+                // The application has named several databases.
+                Some(_) => error.during(format_args!("the replica {}", self.redacted_url())),
+                None => error,
+            }),
         }
     }
 

@@ -66,7 +66,7 @@ impl Database {
         }
         match last {
             (replica, error) if replica.has_refused(&error) => primary.checkout_here(at).await,
-            (replica, error) => Err(error.during(format_args!("the replica {}", replica.redacted_url()))),
+            (_, error) => Err(error),
         }
     }
 
