@@ -170,3 +170,46 @@ fn a_file_or_directory_that_is_not_to_be_written_any_more_is_told_and_works_agai
         }
     });
 }
+
+/// A file system with open files cannot be made read-only, so another mount of it, which is, takes its place: what is open
+/// goes on, what is opened is refused as on any file system that turned read-only.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_system_that_turns_read_only_is_told_and_works_again_when_it_is_not() {
+    use montrs_tests::process;
+    let this = a_file_system_that_turns_read_only_is_told_and_works_again_when_it_is_not;
+    let Some(directory) = process::on_own_file_system(this, "8m") else { return };
+    let directory = directory.to_str().unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        assert!(std::process::Command::new(program).args(arguments).arg(directory).status().unwrap().success());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for journal in JOURNALS {
+            let url = format!("sqlite://{directory}/{journal}.db?journal_mode={journal}");
+            let db = builder(&url).max_connections(2).connect().await.unwrap();
+            db.execute("CREATE TABLE t (x)").await.unwrap();
+            db.execute("INSERT INTO t VALUES (1)").await.unwrap();
+            let mut first = db.acquire().await.unwrap();
+            run("mount", &["--bind", directory]);
+            run("mount", &["-o", "remount,bind,ro"]);
+            match first.execute("INSERT INTO t VALUES (2)").await {
+                Ok(_) => assert_eq!(journal, "wal", "the log is open"),
+                Err(error) => {
+                    assert_eq!(error.kind(), DbErrorKind::ReadOnly, "{journal}: {error:?}");
+                    assert!(!error.may_have_executed(), "{journal}: {error:?}");
+                }
+            }
+            assert!(first.query("SELECT count(*) FROM t").fetch_scalar::<i64>().await.unwrap() > 0, "{journal}");
+            let error = db.execute("INSERT INTO t VALUES (3)").await.unwrap_err();
+            assert_eq!(error.kind(), DbErrorKind::ReadOnly, "{journal}: {error:?}");
+            run("umount", &["--lazy"]);
+
+            first.execute("INSERT INTO t VALUES (4)").await.unwrap();
+            // A connection that cannot write finds out when it is told to, and makes room for one that can.
+            let _ = db.execute("INSERT INTO t VALUES (5)").await;
+            db.execute("INSERT INTO t VALUES (6)").await.unwrap();
+            assert_eq!(db.query("PRAGMA integrity_check").fetch_scalar::<String>().await.unwrap(), "ok", "{journal}");
+        }
+    });
+}

@@ -6,6 +6,8 @@
 use crate::{handle::Failure, vfs};
 use libsqlite3_sys as ffi;
 use montrs_driver_sdk::{Error, ErrorKind};
+#[cfg(unix)]
+use std::{ffi::CString, mem::MaybeUninit, path::Path};
 use std::{ffi::c_int, io, time::Duration};
 
 /// Why work on a connection stopped.
@@ -49,6 +51,7 @@ pub(crate) fn error(failure: &Failure, circumstances: &Circumstances) -> Error {
         .then(|| io::Error::from_raw_os_error(failure.system_error));
     let kind = match &system {
         Some(system) if is_out_of_space(system) => ErrorKind::DISK_FULL,
+        _ if is_of_read_only_file_system(failure, &circumstances.database) => ErrorKind::READ_ONLY,
         _ => kind(*code, named.kind),
     };
     let mut error = Error::new(kind, message.as_str());
@@ -136,6 +139,34 @@ pub(crate) fn moved(failure: &Failure, circumstances: &Circumstances) -> Error {
 /// another call that needs space.
 fn is_out_of_space(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+/// Whether a file could not be opened or written because its file system has turned read-only. What SQLite cannot open for
+/// writing, it opens for reading, and tells of what came of that.
+#[cfg(unix)]
+fn is_of_read_only_file_system(failure: &Failure, database: &str) -> bool {
+    let is_such = match primary(failure.code) {
+        ffi::SQLITE_CANTOPEN => failure.system_error != libc::EACCES,
+        ffi::SQLITE_IOERR => matches!(failure.system_error, libc::EBADF | libc::EROFS),
+        _ => false,
+    };
+    is_such && Path::new(database).exists() && is_read_only(database)
+}
+
+#[cfg(not(unix))]
+fn is_of_read_only_file_system(_: &Failure, _: &str) -> bool {
+    false
+}
+
+/// Whether the file system of this file is read-only.
+#[cfg(unix)]
+fn is_read_only(file: &str) -> bool {
+    let Ok(file) = CString::new(file) else { return false };
+    let mut state = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: a C string, and room for the answer.
+    let answered = unsafe { libc::statvfs(file.as_ptr(), state.as_mut_ptr()) } == 0;
+    // SAFETY: it is initialised where there was an answer.
+    answered && unsafe { state.assume_init() }.f_flag & libc::ST_RDONLY != 0
 }
 
 /// The kind that a result code stands for, `from_message` where the code only says that the SQL is wrong.
