@@ -14,6 +14,7 @@ const TESTS: &[&str] = &[
     "many",
     "pool",
     "queries",
+    "replaced_files",
     "rows",
     "sdk_blocking",
     "sdk_own_runtime",
