@@ -81,11 +81,11 @@ pub(crate) fn fixes(error: &DbError) -> Vec<String> {
             "Split the statement, or keep the value in several rows.",
         ],
         K::Serialization => &[
-            "Run the whole transaction again, from its beginning: db.transaction_with_retry does.",
+            "Run the whole transaction again, from its beginning: db.transaction_with_retry does; where it has given up, allow it more attempts.",
             "Keep transactions short, and let them read no more than they need.",
         ],
         K::Deadlock => &[
-            "Run the whole transaction again, from its beginning: db.transaction_with_retry does.",
+            "Run the whole transaction again, from its beginning: db.transaction_with_retry does; where it has given up, allow it more attempts.",
             "Let all transactions lock rows and tables in the same order.",
         ],
         K::LockTimeout => &[
@@ -129,7 +129,10 @@ pub(crate) fn fixes(error: &DbError) -> Vec<String> {
         K::DatabaseNotFound => {
             &["Check the name in the URL.", "Create the database, or let the driver create it if it can."]
         }
-        K::ReadOnly => &["Open the database for writing.", "Check the permissions of the file and its directory."],
+        K::ReadOnly => &[
+            "Write in a transaction that is not READ_ONLY, and on the primary: a standby or replica only reads.",
+            "Where the database is a file, open it for writing, and check the permissions of the file and its directory.",
+        ],
         K::DiskFull => &["Free some space, or move the database."],
         K::Corrupt => &[
             "Check that the URL names the right file.",
@@ -143,7 +146,7 @@ pub(crate) fn fixes(error: &DbError) -> Vec<String> {
             "Give the database's machine, container or process more memory.",
         ],
         K::Encode => &[
-            "Bind a type that the database has values for: i64 or text instead of a u64 beyond i64::MAX.",
+            "Bind a value that the database has, of a type that fits the parameter, as the report names them.",
             "Refuse such a value where it comes from.",
         ],
         K::Decode => &[
@@ -155,7 +158,7 @@ pub(crate) fn fixes(error: &DbError) -> Vec<String> {
         }
         K::ColumnNotFound => &[
             "Name the column in the SELECT list, with AS where its name differs.",
-            "Use #[orm(rename = \"...\")] or #[orm(default)] on the field.",
+            "Put #[orm(rename = \"...\")] or #[orm(default)] on the field of the struct that is read.",
         ],
         K::Mismatch => &["Change the statement, or the types of the fields and parameters, as the report says."],
         K::PoolTimeout => &[

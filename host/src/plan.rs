@@ -72,7 +72,7 @@ impl Plan {
         let is_or_are = if count == 1 { "is" } else { "are" };
         let message =
             format!("the result has {}, and {count} {is_or_are} read by position", counted(columns.len(), "column"));
-        self.refuse(DbError::new(DbErrorKind::ColumnNotFound, message))
+        self.miscounted(message)
     }
 
     /// Adds the column after the one that was added last, whatever its name. It is read as `T`.
@@ -88,7 +88,7 @@ impl Plan {
                 return Ok(());
             }
             let message = format!("the result has {}, and more are read by position", counted(columns.len(), "column"));
-            return self.refuse(DbError::new(DbErrorKind::ColumnNotFound, message));
+            return self.miscounted(message);
         }
         self.add::<T>(columns, Ok(Some(position)))
     }
@@ -120,6 +120,18 @@ impl Plan {
         let len = self.positions.len() - start - 1;
         self.positions[start] |= u32::try_from(len).unwrap_or(MISSING);
         resolved
+    }
+
+    /// Too few columns, or too many. A report of a check says only that.
+    #[cold]
+    fn miscounted(&mut self, message: String) -> Result<(), DbError> {
+        let error = DbError::new(DbErrorKind::ColumnNotFound, message);
+        self.refuse(match self.misfits {
+            Some(_) => error,
+            None => error
+                .fixed_by("Select as many columns as are read: a scalar reads one, a tuple one for each of its types.")
+                .fixed_by("Or read them by their names, into a struct with #[derive(FromRow)]."),
+        })
     }
 
     fn prefixed<'n>(&self, name: &'n str) -> Cow<'n, str> {

@@ -156,6 +156,7 @@ impl Pool {
         drop(connections);
         permit.forget();
         if let Some(connection) = &mut connection {
+            connection.session.checked_out = Some(at);
             connection.is_fresh = now.saturating_duration_since(connection.used) < self.0.options.check_after;
             connection.idle_since = None;
             // Of one that has to give a sign of life first, that is noted after it.

@@ -1,6 +1,6 @@
 //! One row of a result.
 
-use crate::{Columns, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, RowReader};
+use crate::{Columns, DbError, DbErrorKind, Decode, DecodeError, FromRow, Plan, RowReader, decode::Reach};
 use montrs_driver_abi::{BatchError, RowBatch, UseValue, ValueRef};
 use std::{fmt, marker::PhantomData};
 
@@ -88,7 +88,7 @@ impl<'r> Row<'r> {
         read: impl FnOnce(ValueRef<'r>) -> Result<T, DecodeError>,
     ) -> Result<T, DbError> {
         match self.batch.value(self.index, position) {
-            Ok(value) => read(value).map_err(|error| self.unreadable::<T>(position, &error)),
+            Ok(value) => read(value).map_err(|error| self.unfit::<T>(position, &error)),
             Err(error) => Err(self.unreadable::<T>(position, &error)),
         }
     }
@@ -96,6 +96,19 @@ impl<'r> Row<'r> {
     #[inline]
     pub(crate) fn is_null(&self, position: usize) -> bool {
         matches!(self.batch.value(self.index, position), Ok(ValueRef::Null))
+    }
+
+    #[cold]
+    fn unfit<T>(&self, position: usize, error: &DecodeError) -> DbError {
+        let unreadable = self.unreadable::<T>(position, error);
+        let name = self.columns.get(position).map_or("column", |column| column.name());
+        match error.reach {
+            _ if self.is_null(position) => unreadable
+                .fixed_by("Read it as an Option, which is None where it is NULL.")
+                .fixed_by(format!("Or put another value in its place in the SQL: coalesce({name}, …).")),
+            Reach::Value => unreadable.fixed_by("Correct the value where it is stored, or let the Rust type have it."),
+            Reach::Range | Reach::Kind => unreadable,
+        }
     }
 
     #[cold]
@@ -126,7 +139,7 @@ impl<'r, T: Decode<'r>> UseValue<'r> for Decoding<'_, 'r, T> {
     #[inline(always)]
     fn use_value(self, value: Result<ValueRef<'r>, BatchError>) -> Result<T, DbError> {
         match value {
-            Ok(value) => T::decode(value).map_err(|error| self.row.unreadable::<T>(self.position, &error)),
+            Ok(value) => T::decode(value).map_err(|error| self.row.unfit::<T>(self.position, &error)),
             Err(error) => Err(self.row.unreadable::<T>(self.position, &error)),
         }
     }
@@ -170,6 +183,7 @@ impl ColumnIndex for usize {
 fn outside(position: usize, columns: &Columns) -> DbError {
     let message = format!("the result has {} columns, and number {position} (from 0) is asked for", columns.len());
     DbError::new(DbErrorKind::ColumnNotFound, message)
+        .fixed_by("Count columns from 0, or name the column: row.get(\"name\").")
 }
 
 impl ColumnIndex for &str {

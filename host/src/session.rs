@@ -14,7 +14,7 @@ use montrs_driver_abi::{
     BatchError, Capability, ConnectionStatus, Description, DriverError, ErrorKind, RowBatch, TransactionOptions,
 };
 use montrs_driver_loader::{self as loader, Connection, QueryResult, Rows};
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, panic::Location, sync::Arc, time::Duration};
 
 /// One session with the database: what [`Connection`](crate::Connection) and [`Transaction`] dereference to, and what the
 /// closure of a transaction is given.
@@ -47,6 +47,8 @@ pub struct Session {
     queue: Option<Arc<WriteQueue>>,
     /// The turn to write, from before a statement that writes to the end of its result and of the transaction.
     turn: Option<Turn>,
+    /// Where the connection was checked out, for others who wait to write in vain; `None` is the pool itself.
+    pub(crate) checked_out: Option<&'static Location<'static>>,
     /// The transaction has run nothing yet.
     is_untouched: bool,
     /// Whether the upload `load` takes rows for a table.
@@ -95,6 +97,7 @@ impl Session {
             parameters: None,
             queue,
             turn: None,
+            checked_out: None,
             is_untouched: false,
         }
     }

@@ -9,7 +9,7 @@ use std::{
     panic::Location,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::Poll,
@@ -24,6 +24,8 @@ use tokio::{
 #[derive(Debug)]
 pub(crate) struct WriteQueue {
     turn: Arc<Semaphore>,
+    /// Where the connection was checked out that had the turn last.
+    holder: Mutex<Option<&'static Location<'static>>>,
     /// How many wait for their turn with a connection in hand.
     with_connection: AtomicUsize,
     has_come: Notify,
@@ -32,34 +34,53 @@ pub(crate) struct WriteQueue {
 
 /// The right to write. Dropping it lets the next one have it.
 #[derive(Debug)]
-pub(crate) struct Turn(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+pub(crate) struct Turn {
+    queue: Arc<WriteQueue>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Notes where the connection was checked out that has the turn.
+    pub(crate) fn note(&self, holder: Option<&'static Location<'static>>) {
+        *self.queue.holder.lock().unwrap_or_else(PoisonError::into_inner) = holder;
+    }
+}
 
 impl WriteQueue {
     pub(crate) fn new(acquire_timeout: Duration) -> Self {
         let (turn, has_come) = (Arc::new(Semaphore::new(1)), Notify::new());
-        Self { turn, with_connection: AtomicUsize::new(0), has_come, acquire_timeout }
+        Self { turn, holder: Mutex::new(None), with_connection: AtomicUsize::new(0), has_come, acquire_timeout }
     }
 
     /// The turn, where nobody has it or waits for it.
-    pub(crate) fn try_take(&self) -> Option<Turn> {
-        self.turn.clone().try_acquire_owned().ok().map(Turn)
+    pub(crate) fn try_take(self: &Arc<Self>) -> Option<Turn> {
+        let permit = self.turn.clone().try_acquire_owned().ok()?;
+        Some(Turn { queue: self.clone(), _permit: permit })
     }
 
-    async fn take(&self) -> Result<Turn, DbError> {
+    async fn take(self: &Arc<Self>) -> Result<Turn, DbError> {
         match timeout(self.acquire_timeout, self.turn.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Turn(permit)),
-            Ok(Err(_)) | Err(_) => {
-                let limit = self.acquire_timeout;
-                let message = format!("other connections of the pool wrote for {limit:?} (acquire_timeout)");
-                Err(DbError::new(DbErrorKind::Busy, message)
-                    .fixed_by("End transactions that write soon; write nothing through the database while one is open.")
-                    .fixed_by("Or raise acquire_timeout."))
-            }
+            Ok(Ok(permit)) => Ok(Turn { queue: self.clone(), _permit: permit }),
+            Ok(Err(_)) | Err(_) => Err(self.waited_in_vain()),
         }
     }
 
+    #[cold]
+    fn waited_in_vain(&self) -> DbError {
+        let limit = self.acquire_timeout;
+        let message = format!("other connections of the pool wrote for {limit:?} (acquire_timeout)");
+        let message = match *self.holder.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(holder) => format!("{message}: now the one that was checked out at {holder}"),
+            None => message,
+        };
+        DbError::new(DbErrorKind::Busy, message)
+            .fixed_by("Inside a transaction run all statements on it, such as tx.execute(…): on the database they wait for its end.")
+            .fixed_by("End transactions that write soon.")
+            .fixed_by("Or raise acquire_timeout.")
+    }
+
     /// Waits with a connection in hand.
-    pub(crate) async fn take_with_connection(&self) -> Result<Turn, DbError> {
+    pub(crate) async fn take_with_connection(self: &Arc<Self>) -> Result<Turn, DbError> {
         let _waits = Waits::new(self);
         self.take().await
     }
@@ -134,7 +155,7 @@ mod tests {
     fn who_has_stopped_waiting_lets_nobody_go_first() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = runtime.enter();
-        let queue = WriteQueue::new(Duration::from_secs(60));
+        let queue = Arc::new(WriteQueue::new(Duration::from_secs(60)));
         let turn = queue.try_take().unwrap();
         let mut cx = Context::from_waker(Waker::noop());
         let mut others = Box::pin(queue.somebody_has_a_connection());

@@ -122,6 +122,15 @@ async fn a_file_that_is_no_database_is_named_when_connecting() {
 }
 
 #[tokio::test]
+async fn a_directory_in_the_place_of_a_file_is_told_and_advised_to_be_named_with_a_file() {
+    let dir = private_dir();
+    let error = builder(&format!("sqlite:{}", dir.path().display())).connect().await.unwrap_err();
+    assert!(error.to_string().contains("is a directory"), "{error}");
+    let fixes = error.suggested_fixes();
+    assert!(matches!(&fixes[..], [fix] if fix.contains(dir.path().join("app.db").to_str().unwrap())), "{fixes:?}");
+}
+
+#[tokio::test]
 async fn a_missing_file_is_made_only_where_that_is_allowed() {
     for mode in ["ro", "rw"] {
         let file = TestFile::new();

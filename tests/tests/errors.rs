@@ -200,3 +200,41 @@ async fn explanations_have_the_names_of_the_case() {
         assert!(names.iter().all(|name| says.contains(name)), "{kind:?}: {says}");
     }
 }
+
+/// What is advised in the very case, and not of its kind in general.
+#[tokio::test]
+async fn advice_fits_the_case() {
+    let (db, _place) = shop().await;
+    db.execute("CREATE TABLE notes (id INTEGER, text TEXT)").await.unwrap();
+    db.execute("INSERT INTO notes VALUES (NULL, 'no JSON')").await.unwrap();
+    let null = db.query("SELECT id FROM notes").fetch_one::<i64>().await;
+    let json = db.query("SELECT text FROM notes").fetch_one::<serde_json::Value>().await;
+    let kind = db.query("SELECT text FROM notes").fetch_one::<i64>().await;
+    let tuple = db.query("SELECT id FROM notes").fetch_one::<(i64, String)>().await;
+    let scalar = db.query("SELECT id, text FROM notes").fetch_one::<i64>().await;
+    let number = db.query("SELECT id FROM notes").for_each(|row| row.get::<i64>(1).map(drop)).await;
+    let mut reading =
+        db.begin_with(TransactionOptions { access: Access::READ_ONLY, ..TransactionOptions::default() }).await.unwrap();
+    let written = reading.execute("DELETE FROM notes").await;
+    drop(reading);
+    let two = db.query("SELECT 1;\n SELECT 2").fetch_one::<i64>().await;
+    // For each, what is advised and what is not.
+    let cases: [(Option<DbError>, &str, &str); 8] = [
+        (null.err(), "Option", "CAST"),
+        (json.err(), "where it is stored", "CAST"),
+        (kind.err(), "CAST", "where it is stored"),
+        (tuple.err(), "as many", "orm(rename"),
+        (scalar.err(), "as many", "orm(rename"),
+        (number.err(), "from 0", "orm(rename"),
+        (written.err(), "READ_ONLY", "permissions of the file"),
+        (two.err(), "db.script", "nothing"),
+    ];
+    for (error, advised, not) in cases {
+        let error = error.unwrap();
+        let fixes = error.suggested_fixes().join("\n");
+        assert!(fixes.contains(advised) && !fixes.contains(not), "{error}: {fixes}");
+        if error.kind() == DbErrorKind::MultipleStatements {
+            assert_eq!(error.line_and_column(), Some((2, 2)), "{error:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 mod postgres;
 
-use montrs_orm::{AiError, Database, DbError, DbErrorKind, RuntimeSql};
+use montrs_orm::{AiError, Database, DbError, DbErrorKind, Isolation, RuntimeSql, TransactionOptions};
 use montrs_tests::builder;
 use postgres::{open, open_with, url, with};
 
@@ -112,4 +112,93 @@ async fn a_time_limit_of_the_server_is_told_from_a_cancellation() {
     while other.query(is_there).bind(process).fetch_scalar::<bool>().await.unwrap() {}
     let idle = tx.execute("SELECT 1").await.unwrap_err();
     assert_eq!((idle.kind(), idle.sqlstate()), (DbErrorKind::Timeout, Some("25P03")));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_parameter_is_told_with_its_name_and_what_helps() {
+    let db = open("parameter_advice").await;
+    for sql in [
+        "CREATE TYPE money_t AS (amount int, currency text)",
+        "CREATE TABLE orders (id int8, name text, total money_t)",
+    ] {
+        db.execute(RuntimeSql(sql)).await.unwrap();
+    }
+    let list = vec![1_i64, 2];
+    let cases: [(Option<DbError>, DbErrorKind, &str, &str); 9] = [
+        // No placeholder here.
+        (
+            db.query("SELECT 1 FROM orders WHERE name = ? AND id = ?").bind("x").bind(1).await.err(),
+            DbErrorKind::Syntax,
+            "AND",
+            "`$1`",
+        ),
+        (
+            db.query("SELECT 1 FROM orders WHERE name = '?' AND").await.err(),
+            DbErrorKind::Syntax,
+            "end of input",
+            "this database's dialect",
+        ),
+        (db.query("SELECT 1 FROM orders WHERE id = $1").bind(true).await.err(), DbErrorKind::Encode, "$1", "::boolean"),
+        (
+            db.query("SELECT 1 FROM orders WHERE id = $1").bind("abc").await.err(),
+            DbErrorKind::Data,
+            "parameter $1",
+            "Send a value",
+        ),
+        (
+            db.query("SELECT 1 FROM orders WHERE name = :name AND id = :id")
+                .bind_named("id", "abc")
+                .bind_named("name", "x")
+                .await
+                .err(),
+            DbErrorKind::Data,
+            "parameter :id",
+            "Send a value",
+        ),
+        (
+            db.query("SELECT 1 FROM orders WHERE id IN ($1::bigint)").bind(&list).await.err(),
+            DbErrorKind::Encode,
+            "$1",
+            "cast",
+        ),
+        (
+            db.query("SELECT 1 FROM orders WHERE total = $1").bind("(1,EUR)").await.err(),
+            DbErrorKind::Unsupported,
+            "composite",
+            "`$1::",
+        ),
+        (
+            db.query("SELECT 1 FROM orders WHERE (id, name) IN ($1)").bind("(1,x)").await.err(),
+            DbErrorKind::Unsupported,
+            "composite",
+            "`$1::",
+        ),
+        (db.query("SELECT 1; SELECT 2").await.err(), DbErrorKind::MultipleStatements, "multiple", "db.script"),
+    ];
+    for (error, kind, says, fix) in cases {
+        let error = error.unwrap();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.to_string().contains(says), "{error:?}");
+        let fixes = error.suggested_fixes();
+        assert!(fixes.iter().any(|text| text.contains(fix)), "{error}: {fixes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_in_the_way_is_advised_to_run_again_by_the_function_for_it() {
+    let db = open("advice_to_retry").await;
+    db.execute("CREATE TABLE t (n int)").await.unwrap();
+    db.execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let serializable = TransactionOptions { isolation: Isolation::SERIALIZABLE, ..TransactionOptions::default() };
+    let (mut one, mut two) = (db.begin_with(serializable).await.unwrap(), db.begin_with(serializable).await.unwrap());
+    for tx in [&mut one, &mut two] {
+        tx.query("SELECT n FROM t").fetch_all::<i32>().await.unwrap();
+        tx.execute("INSERT INTO t VALUES (2)").await.unwrap();
+    }
+    one.commit().await.unwrap();
+    let error = two.commit().await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Serialization);
+    assert!(error.suggested_fixes()[0].contains("transaction_with_retry"), "{:?}", error.suggested_fixes());
+    // What the server has said of it is there.
+    assert!(format!("{error:?}").contains("might succeed if retried"), "{error:?}");
 }

@@ -127,13 +127,27 @@ async fn who_waits_in_vain_is_told() {
     if !has_queue(&db) {
         return;
     }
-    let _tx = db.begin_with(locking()).await.unwrap();
+    let mut tx = db.begin_with(locking()).await.unwrap();
+    let began_at = format!("write_queue.rs:{}:", line!() - 1);
     let error = db.execute(INSERT).bind(1).await.unwrap_err();
     assert_eq!(error.kind(), DbErrorKind::Busy);
     assert!(error.to_string().contains("500ms") && error.is_retryable(), "{error}");
-    assert!(error.suggested_fixes()[0].contains("transactions"));
-    // A connection that was checked out waits as well.
-    assert_eq!(db.acquire().await.unwrap().execute(INSERT).bind(1).await.unwrap_err().kind(), DbErrorKind::Busy);
+    assert!(error.to_string().contains(&began_at), "{error}");
+    assert!(error.suggested_fixes()[0].contains("tx.execute"), "{:?}", error.suggested_fixes());
+    // A connection that was checked out waits as well, and is not taken for the one that writes.
+    let error = db.acquire().await.unwrap().execute(INSERT).bind(1).await.unwrap_err();
+    assert_eq!(error.kind(), DbErrorKind::Busy);
+    assert!(error.to_string().contains(&began_at), "{error}");
+    tx.execute(INSERT).bind(1).await.unwrap();
+    drop(tx);
+    // The turn may also be taken later than the connection, which may be a new one.
+    let (mut one, mut two) = (db.acquire().await.unwrap(), db.acquire().await.unwrap());
+    let acquired_at = format!("write_queue.rs:{}:", line!() - 1);
+    two.execute(INSERT).bind(1).await.unwrap();
+    let mut tx = two.begin().await.unwrap();
+    tx.execute(INSERT).bind(1).await.unwrap();
+    let error = one.execute(INSERT).bind(1).await.unwrap_err();
+    assert!(error.to_string().contains(&acquired_at), "{error}");
 }
 
 /// What ends with the turn: a statement, its error, a result that is not read to its end, a connection, a transaction that is

@@ -65,6 +65,7 @@ pub(crate) fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result
     let is_binary = match value {
         ValueRef::Null => return Ok(None),
         ValueRef::Bool(v) if oid == oid::BOOL => put(out, [u8::from(v)]),
+        ValueRef::Bool(_) if is_number(oid) => return Err(Unfit::Kind(BOOL_HINT)),
         ValueRef::I16(v) => integer(oid, v.into(), out)?,
         ValueRef::I32(v) => integer(oid, v.into(), out)?,
         ValueRef::I64(v) => integer(oid, v, out)?,
@@ -103,10 +104,11 @@ pub(crate) fn write(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result
     Ok(Some(Format::Text))
 }
 
+const BOOL_HINT: &str = "bind a number, or write `$1::boolean::int`, which is 1 for true";
 const BYTES_HINT: &str = "bytes are bound to `bytea`; write `convert_from($1, 'UTF8')` to make text of them";
 const BYTEA_HINT: &str = "bind bytes, or write `$1::text::bytea` to have the text's backslashes read as escapes";
-const LIST_HINT: &str =
-    "write `x = ANY ($1)`, which takes an array, or bind a list to `x IN ($1)`, in each row of many or in none";
+const LIST_HINT: &str = "write `x = ANY ($1)`, which takes an array; or `x IN ($1)`, with nothing beside the parameter in the parentheses, not \
+     even a cast, and a list in each row of many or in none";
 const ZONE_HINT: &str = "say which zone is meant: bind an instant to `timestamptz`, and a local time to `timestamp`";
 const DATE_HINT: &str = "write a cast, such as `$1::timestamp`, so that the parameter has the type of the value";
 
@@ -170,6 +172,10 @@ fn temporal(oid: u32, value: ValueRef<'_>, out: &mut BytesMut) -> Result<bool, U
         (oid::DATE | oid::TIME, _) => return Err(Unfit::Kind(DATE_HINT)),
         _ => false,
     })
+}
+
+fn is_number(oid: u32) -> bool {
+    matches!(oid, oid::INT2 | oid::INT4 | oid::INT8 | oid::OID | oid::FLOAT4 | oid::FLOAT8 | oid::NUMERIC)
 }
 
 /// Whether a type has values of one kind here, so that the text of an array would be refused by the server, or be a text.

@@ -107,20 +107,25 @@ impl Report {
         let record = error.record_mut();
         record.is_retryable = is_retryable(kind, &self.sqlstate);
         record.position = self.position.and_then(|position| byte_offset(sql, position)).into();
+        let advice = advice(&self.sqlstate, &self.routine);
         record.sqlstate = self.sqlstate.into();
         if matches!(kind, ErrorKind::UNIQUE_VIOLATION | ErrorKind::EXCLUSION_VIOLATION) && self.column.is_empty() {
             record.column = key(&self.detail).unwrap_or_default().into();
         }
         record.detail = self.detail.into();
-        record.hint = self.hint.into();
+        // The server has no more to say of these than what they are; the host knows what helps.
+        let hint = if matches!(kind, ErrorKind::SERIALIZATION | ErrorKind::DEADLOCK) { "" } else { &self.hint };
+        record.hint = if hint.is_empty() { advice } else { hint }.into();
         record.schema = self.schema.into();
         record.table = self.table.into();
         if !self.column.is_empty() {
             record.column = self.column.into();
         }
         record.constraint = self.constraint.into();
-        for (name, value) in [("where", self.context), ("data_type", self.data_type), ("severity", self.severity)] {
-            if !value.is_empty() && value != "ERROR" {
+        for (name, value) in
+            [("where", self.context), ("data_type", self.data_type), ("severity", self.severity), ("hint", self.hint)]
+        {
+            if !value.is_empty() && value != "ERROR" && value != record.hint.as_str() {
                 record.extra.push((name.to_owned().into(), value.into()).into());
             }
         }
@@ -181,6 +186,18 @@ fn kind(sqlstate: &str) -> ErrorKind {
             Some("54") => ErrorKind::TOO_LARGE,
             _ => ErrorKind::QUERY,
         },
+    }
+}
+
+/// What helps where the server does not say it; empty where it is not known here.
+fn advice(sqlstate: &str, routine: &str) -> &'static str {
+    match (sqlstate, routine) {
+        ("0A000", "record_in") => {
+            "write the type of the parameter behind it, such as `$1::name_of_the_type`; compare a row such as `(a, b)` with \
+             `($1, $2)`"
+        }
+        ("25006", _) => "write in a transaction that is not READ_ONLY, and on the primary server: a standby only reads",
+        _ => "",
     }
 }
 

@@ -148,7 +148,7 @@ pub(crate) async fn run(
             fetched(0, Some(rows))
         }
         Progress::Done { affected } => fetched(affected, None),
-        Progress::Stale(error) => Err(error),
+        Progress::Stale(error) => Err(statement.text.as_written(error)),
     }
 }
 

@@ -8,6 +8,10 @@
 mod assign;
 mod placeholders;
 
+use crate::{
+    script::first_statement,
+    token::{Token, tokens},
+};
 use montrs_driver_sdk::{Error, ErrorKind, Result};
 use placeholders::{List, Placeholder, number, placeholders};
 use std::{ops::Range, sync::Arc};
@@ -148,12 +152,47 @@ impl Text {
             record.message = format!("the statement has ${} and not ${unused}", self.numbers).into();
             record.hint = "number the placeholders from `$1` on, without a gap".into();
         }
+        let mut error = self.advised(error);
         if self.edits.is_empty() {
             return error;
         }
+        let record = error.record_mut();
         let position = record.position.into_option().map(|sent| self.offset_as_written(sent as usize));
         record.position = position.and_then(|offset| u32::try_from(offset).ok()).into();
         record.message = self.with_names(&record.message).into();
+        error
+    }
+
+    /// Adds what this text tells of an error that the server reports without a place, or without what helps.
+    fn advised(&self, mut error: Error) -> Error {
+        let record = error.record_mut();
+        match record.kind {
+            ErrorKind::SYNTAX if record.hint.is_empty() => {
+                let mut tokens = tokens(&self.sent, self.has_escapes);
+                if tokens.any(|(token, text, _)| token == Token::Other && text == "?") {
+                    record.hint =
+                        "write `$1`, `$2`, … or `:name` for parameters: `?` is an operator of PostgreSQL".into();
+                }
+            }
+            ErrorKind::MULTIPLE_STATEMENTS if record.position.is_none() => {
+                let start = |text: &str| first_statement(text, self.has_escapes).ok().flatten();
+                let second =
+                    start(&self.sent).and_then(|first| Some(first.end + start(self.sent.get(first.end..)?)?.start));
+                record.position = second.and_then(|offset| u32::try_from(offset).ok()).into();
+            }
+            ErrorKind::DATA => {
+                // What the server was doing, in English: `unnamed portal parameter $1`, with its value where it is set so.
+                let context = record.extra.iter().find(|pair| pair.0 == "where");
+                let number = context.and_then(|context| {
+                    let (_, rest) = context.1.lines().find_map(|line| line.split_once("portal parameter $"))?;
+                    Some(rest.split(|c: char| !c.is_ascii_digit()).next()?.to_owned())
+                });
+                if let Some(number) = number {
+                    record.message = format!("the parameter ${number}: {}", record.message).into();
+                }
+            }
+            _ => {}
+        }
         error
     }
 

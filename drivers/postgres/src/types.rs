@@ -180,6 +180,7 @@ pub(crate) mod oid {
     pub(crate) const TIMESTAMP: u32 = 1114;
     pub(crate) const TIMESTAMPTZ: u32 = 1184;
     pub(crate) const INTERVAL: u32 = 1186;
+    pub(crate) const NUMERIC: u32 = 1700;
     pub(crate) const UUID: u32 = 2950;
 }
 

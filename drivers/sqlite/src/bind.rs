@@ -63,7 +63,7 @@ pub(crate) fn bind(
             return Ok(statement.bind_text(parameter, &interval(months, days, microseconds))?);
         }
         ValueRef::Array(_) => {
-            let hint = "SQLite has no arrays; bind a list to `IN ($1)`, in each row of many or in none, or a JSON array, such as \
+            let hint = "SQLite has no arrays; bind a list to `IN ($1)`, with nothing else in the parentheses, in each row of many or in none, or a JSON array, such as \
                  Json(values), and read it with json_each()";
             return refuse("an array", hint);
         }

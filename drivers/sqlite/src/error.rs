@@ -96,6 +96,13 @@ fn open_elsewhere(circumstances: &Circumstances) -> Error {
     error
 }
 
+/// What writes in a transaction that was begun to read.
+#[cold]
+pub(crate) fn in_read_only_transaction(what: &str) -> Error {
+    Error::new(ErrorKind::READ_ONLY, format!("the transaction is read-only, and {what} writes"))
+        .with_hint("write in a transaction that is not READ_ONLY")
+}
+
 /// What a lock that SQLite does not let wait for means: whoever holds it may wait for the lock that this connection holds.
 pub(crate) fn not_waited_for(failure: &Failure, is_in_transaction: bool, circumstances: &Circumstances) -> Error {
     let error = error(failure, circumstances);

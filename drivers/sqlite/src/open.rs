@@ -210,6 +210,7 @@ pub(crate) fn cannot_open(path: &Path, missing: Missing, failure: &Failure, circ
     let mut error = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             Error::new(ErrorKind::CONNECTION, format!("{name} is a directory, not a database file"))
+                .with_hint(format!("name a file in the URL, such as {}", path.join("app.db").display()))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => match missing_directory(path) {
             Some(directory) => {
@@ -230,7 +231,9 @@ pub(crate) fn cannot_open(path: &Path, missing: Missing, failure: &Failure, circ
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             Error::new(ErrorKind::PERMISSION, format!("{name}: {error}"))
         }
-        Err(error) => Error::new(ErrorKind::CONNECTION, format!("{name}: {error}")),
+        Err(error) => {
+            Error::new(ErrorKind::CONNECTION, format!("{name}: {error}")).with_hint("correct the path in the URL")
+        }
         Ok(_) if primary(failure.code) == ffi::SQLITE_CANTOPEN && failure.system_error != 0 => {
             let error = io::Error::from_raw_os_error(failure.system_error);
             denied(&format!("the database file {name} cannot be opened"), &error)

@@ -120,9 +120,7 @@ impl Session {
         if let Some(at) = sql.get(end..).and_then(sql::second_statement) {
             let at = end + at;
             let message = format!("the SQL text contains more than one statement; another begins at byte {at}");
-            return Err(Error::new(ErrorKind::MULTIPLE_STATEMENTS, message)
-                .with_position(at)
-                .with_hint("run them one after the other, in a transaction if they belong together"));
+            return Err(Error::new(ErrorKind::MULTIPLE_STATEMENTS, message).with_position(at));
         }
         let mut prepared = Prepared::new(statement, sql)?;
         prepared.findings = findings;
@@ -182,7 +180,7 @@ impl Session {
         self.transaction.check()?;
         self.end_runs();
         if self.transaction.is_read_only() && !self.registry.get(name)?.is_read_only {
-            return Err(Error::new(ErrorKind::READ_ONLY, "the transaction is read-only, and the statement writes"));
+            return Err(crate::error::in_read_only_transaction("the statement"));
         }
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Session {
 
     fn begin_blob_write(&mut self, value: &Place, offset: usize) -> Result<()> {
         if self.transaction.is_read_only() {
-            return Err(Error::new(ErrorKind::READ_ONLY, "the transaction is read-only, and `blob_write` writes"));
+            return Err(crate::error::in_read_only_transaction("`blob_write`"));
         }
         let is_alone = self.handle.is_autocommit();
         self.control(SAVEPOINT)?;

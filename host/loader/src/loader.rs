@@ -1,7 +1,7 @@
 //! From a database URL to an opened driver.
 
 use crate::known_files::{self, FileIdentity};
-use crate::select::{incompatible_fix, select};
+use crate::select::{fix_of, select};
 use crate::{
     ContentHash, DriverRecord, LoadError, LoadErrorKind, OpenGuard, Refusal, Scan, Scheme, SearchPath, candidate,
     image, open, scan, trust,
@@ -146,7 +146,7 @@ fn load(path: &Path, expected: Option<&DriverRecord>) -> Result<LoadedDriver, Lo
     check_expected(path, &record, expected)?;
     if let Some(reason) = record.incompatibility() {
         let message = format!("driver {record} ({}) does not fit this application: {reason}", path.display());
-        return Err(LoadError::new(LoadErrorKind::Incompatible, message).fixed_by(incompatible_fix()));
+        return Err(LoadError::new(LoadErrorKind::Incompatible, message).fixed_by(fix_of(&record)));
     }
     let hash = ContentHash::of(&bytes);
     let module = open::open(&record, path, &bytes, hash)?;

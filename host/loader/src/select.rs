@@ -1,8 +1,8 @@
 //! Choosing the driver for a URL scheme among those that were found.
 
 use crate::{
-    Candidate, Contents, DirectoryOutcome, DriverRecord, LoadError, LoadErrorKind, Refusal, RefusalKind, Scan,
-    ScannedDirectory, Scheme, Source,
+    Candidate, Contents, DirectoryOutcome, DriverRecord, LoadError, LoadErrorKind, PanicStrategy, Refusal, RefusalKind,
+    Scan, ScannedDirectory, Scheme, Source,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -188,10 +188,25 @@ fn incompatible(serving: &[(&Path, &DriverRecord)], scheme: &Scheme) -> LoadErro
         let reason = record.incompatibility().unwrap_or_default();
         let _ = write!(message, "\n  {}: {record}: {reason}", path.display());
     }
-    LoadError::new(LoadErrorKind::Incompatible, message).fixed_by(incompatible_fix())
+    let mut fixes: Vec<String> = serving.iter().map(|(_, record)| fix_of(record)).collect();
+    fixes.sort_unstable();
+    fixes.dedup();
+    fixes.into_iter().fold(LoadError::new(LoadErrorKind::Incompatible, message), LoadError::fixed_by)
 }
 
-/// What helps against every incompatibility.
+/// What helps against what the record says.
+pub(crate) fn fix_of(record: &DriverRecord) -> String {
+    match record.panic {
+        PanicStrategy::Abort if record.target == montrs_driver_abi::record::TARGET => {
+            "build the driver anew with `panic = \"unwind\"`, which is the default: take `panic = \"abort\"` out of the \
+             profile in its Cargo.toml"
+                .into()
+        }
+        _ => incompatible_fix(),
+    }
+}
+
+/// What helps against what does not fit.
 pub(crate) fn incompatible_fix() -> String {
     format!(
         "install a driver that is built for {} and version {} of the driver ABI",
@@ -212,7 +227,7 @@ fn ambiguous(usable: &[(&Path, &DriverRecord)], scheme: &Scheme) -> LoadError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IgnoredSource, PanicStrategy, Refusal, Source};
+    use crate::IgnoredSource;
     use semver::Version;
 
     fn record(name: &str, version: &str, schemes: &[&str]) -> DriverRecord {
@@ -295,6 +310,9 @@ mod tests {
         assert_eq!(error.kind(), LoadErrorKind::Incompatible);
         assert!(error.message().contains("99.0.0") && error.message().contains("/plugins/lib0.so"), "{error}");
         assert!(error.fixes()[0].contains(montrs_driver_abi::ABI_VERSION));
+        let aborting = DriverRecord { panic: PanicStrategy::Abort, ..record("toy", "1.0.0", &["toy"]) };
+        let error = select(&scan(vec![aborting.clone(), aborting]), &scheme("toy")).unwrap_err();
+        assert!(matches!(error.fixes(), [fix] if fix.contains("unwind")), "{error}");
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Holders {
         self.free.push(number);
     }
 
+    /// Where the connection of a lease was checked out.
+    pub(super) fn place(&self, number: usize) -> Option<&'static Location<'static>> {
+        self.all.get(number).copied().flatten()?.at
+    }
+
     /// How many there are, with what the pool holds itself.
     pub(super) fn count(&self) -> usize {
         self.all.len() - self.free.len()

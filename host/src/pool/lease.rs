@@ -244,7 +244,7 @@ impl Lease {
         let opened: Result<Result<Session, DbError>, _> = timeout(within, opening.as_mut()).await;
         let now = Instant::now();
         let mut connections = self.pool.connections();
-        let session = match opened {
+        let mut session = match opened {
             Ok(Ok(session)) => session,
             failed => {
                 connections.counts.failed += 1;
@@ -260,6 +260,7 @@ impl Lease {
         connections.counts.opened += 1;
         connections.failed = None;
         connections.open += 1;
+        session.checked_out = connections.holders.place(self.number);
         self.connection = Some(Box::new(Pooled {
             session,
             used: now,

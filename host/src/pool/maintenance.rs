@@ -55,7 +55,7 @@ impl Pool {
         })?;
         self.0.permits.try_acquire().ok()?.forget();
         let mut connection = connections.idle.remove(index);
-        connection.is_fresh = false;
+        (connection.is_fresh, connection.session.checked_out) = (false, None);
         let number = connections.holders.enter(Holder { at: None, since: now });
         Some(Lease { pool: self.clone(), number, connection: Some(connection) })
     }

@@ -18,6 +18,7 @@ impl Session {
     }
 
     pub(crate) fn give_turn(&mut self, turn: Turn) {
+        turn.note(self.checked_out);
         self.turn = Some(turn);
     }
 
@@ -25,7 +26,8 @@ impl Session {
     #[inline]
     pub(crate) fn try_turn(&mut self) -> bool {
         if self.turn.is_none() {
-            self.turn = self.queue.as_deref().and_then(WriteQueue::try_take);
+            let turn = self.queue.as_ref().and_then(WriteQueue::try_take);
+            turn.into_iter().for_each(|turn| self.give_turn(turn));
         }
         self.turn.is_some()
     }
@@ -38,7 +40,8 @@ impl Session {
             && let Some(queue) = self.queue.clone()
             && (self.is_untouched || !self.in_transaction())
         {
-            self.turn = Some(queue.take_with_connection().await?);
+            let turn = queue.take_with_connection().await?;
+            self.give_turn(turn);
         }
         Ok(())
     }
