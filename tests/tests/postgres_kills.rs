@@ -93,8 +93,13 @@ impl Scene {
 
     /// Runs an operation, in the middle of which something is killed.
     async fn run(&self, operation: &str) -> Result<(), DbError> {
-        let mut connection = self.db.acquire().await?;
-        connection.execute("SELECT 'marked'").await?;
+        let mut connection = loop {
+            // What was killed last may only now end this one, too.
+            let mut connection = self.db.acquire().await?;
+            if connection.execute("SELECT 'marked'").await.is_ok() {
+                break connection;
+            }
+        };
         match operation {
             "connect" => {
                 drop(connection);
